@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
+from meshd.values import autoconfig
+
 PASSWORD = "PASSWORD"  # noqa: S105
 TARGET = "https://example.com/"
 
@@ -28,13 +30,8 @@ def snippets(domain: str, username: str) -> list[Snippet]:
 
 
 def pac(domain: str) -> str:
-    """A proxy auto-configuration file for browsers, which ask for the password themselves."""
-    return (
-        "function FindProxyForURL(url, host) {\n"
-        '  if (isPlainHostName(host) || host === "127.0.0.1") return "DIRECT";\n'
-        f'  return "PROXY {domain}";\n'
-        "}\n"
-    )
+    """A proxy auto-configuration file for browsers, which ask for the password themselves.  domain: `host:port`."""
+    return autoconfig.pac([domain], autoconfig.WORDS["http"], "")
 
 
 def _curl(domain: str, username: str, user: str) -> Snippet:

@@ -15,6 +15,7 @@ from meshd.web.dashboard.dialect import EVERY_ANSWER
 from meshd.web.dashboard.pages import OPERATING, here
 from meshd.web.dashboard.plots import MOST_BARS, Bar
 from meshd.web.problems import Flaw, NoChoice, TooLarge, TooLong, TooSmall, Unknown, Worded
+from tests.values.test_autoconfig import answers
 from tests.web.support import named
 
 SIZES = {
@@ -112,7 +113,11 @@ class SnippetTests(SynchronousTestCase):
                 self.assertIn("us.mesh.example:31280", text)
 
     def test_a_pac_file(self) -> None:
-        self.assertIn('"PROXY us.mesh.example:31280"', snippets.pac("us.mesh.example:31280"))
+        script = snippets.pac("us.mesh.example:31280")
+        self.assertIn('"PROXY us.mesh.example:31280"', script)
+        for host in ("2001:db8::2", "[2001:db8::2]"):  # no dot in it, and yet no name of the browser's own network
+            with named(host):
+                self.assertEqual(answers(script, (host, "printer")), ["PROXY us.mesh.example:31280", "DIRECT"])
 
 
 class WordingTests(SynchronousTestCase):
