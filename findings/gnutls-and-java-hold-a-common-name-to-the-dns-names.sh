@@ -6,7 +6,7 @@
 #   for the server's name there since RFC 6125.
 # Seen with Go 1.19, OpenSSL 3.0, GnuTLS 3.7.9, OpenJDK 17 (Debian 12) and cryptography 50.0.2: with the common name gw GnuTLS
 #   and Java refuse it, with gw.example.com OpenSSL does too; Go and cryptography accept both.  With an empty subject all
-#   accept it, and so they do with a name of internal.test beside the address: then the common name is free again.  The same
+#   accept it, and so they do with a name of internal.test beside the address.  The same
 #   gateway is trusted by some of its clients and not by others, and no message names the common name.
 #
 # Needs: root, for nothing but apt-get download; openssl, go, a JDK of 17, python3 with venv.  Takes a minute, without network

@@ -5,7 +5,7 @@
 # Guess: each page has a line; or, where the line is the connection's, it holds the bytes of all.
 # Seen with proxy.py 2.4.10: three pages are carried, and one line is written, when the connection ends: it names the first
 #   page, with the bytes of the first answer.  The other two, of whatever size, stand nowhere.  With a connection for each page
-#   there are three lines.  Who bills, limits or looks for abuse by this log sees the first page of a connection.
+#   there are three lines.  Who bills by this log bills the first page of a connection.
 #
 # Needs: python3 with venv.  Takes half a minute, on loopback alone.
 set -euo pipefail

@@ -5,9 +5,9 @@
 # Guess: what is behind the blank line of the 200 is the tunnel's, and whoever opens tunnels for a program hands it on.
 # Seen with Python 3.11's http.client, PySocks 1.7.1, python-socks 3.2.1, https-proxy-agent 9.1.0, tunnel 0.0.6, OpenJDK 17's
 #   Socket by Proxy.Type.HTTP and aria2 1.36.0 (Debian 12) for ftp://: with a pause before the greeting all have it; where it
-#   comes with the 200 none has.  Six wait for it until their time is up, and tunnel says "got illegal response body from
+#   comes with the 200 none has.  Six have lost it, and tunnel says "got illegal response body from
 #   proxy".  nc, ncat, socat, connect-proxy, corkscrew, proxytunnel, curl for ftp:// and Ruby's Net::SSH 7.0.1 read it either
-#   way.  Behind a proxy that is fast enough some programs wait for their mail server in vain, once in a while.
+#   way.  Behind a proxy that is fast enough some programs miss what their mail server says first, once in a while.
 #
 # Needs: root, for nothing but apt-get download; aria2, connect-proxy, corkscrew, curl, nc (OpenBSD's), ncat, node 20 with npm,
 #   a JDK of 17, proxytunnel, ruby, socat, python 3.11 with venv.  Takes a minute and a half, on loopback alone.
