@@ -70,13 +70,17 @@ class PartingConnection(MeteredConnection):
         return data
 
     async def cut_short(self, reason: str) -> None:
-        """Close in the midst of an answer, so that the client sees that, and still gets all that was counted."""
+        """Close in the midst of an answer, so that the client sees that, and still gets all that was counted: to close
+        with bytes that it has sent, and that nobody has read, would reset what it has not taken away.
+        """
         if self.framed:
-            self.wire.close()
-            return
+            self.wire.end()
         if reason != "idle-timeout":  # then the client takes nothing
             await self._delivered()
-        self.wire.reset()
+        if self.framed:
+            self.wire.close()
+        else:
+            self.wire.reset()
 
     async def _delivered(self) -> None:
         """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS."""
