@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import inf
 
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
@@ -76,16 +77,17 @@ class PartingConnection(MeteredConnection):
         if self.framed:
             self.wire.end()
         if reason != "idle-timeout":  # then the client takes nothing
-            await self._delivered()
+            await self._delivered(DRAIN_SECONDS if self.framed else inf)
         if self.framed:
             self.wire.close()
         else:
             self.wire.reset()
 
-    async def _delivered(self) -> None:
-        """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS."""
-        left, now = 0, self.wire.unsent()
-        while now and now != left:
+    async def _delivered(self, seconds: float) -> None:
+        """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS; so many seconds in all."""
+        left, now, wheel = 0, self.wire.unsent(), self._plane.wheel
+        until = wheel.monotonic + seconds
+        while now and now != left and wheel.monotonic < until:
             left = now
             self.phase("delivering", LINGER_SECONDS)
             await parked(self, WRITING)

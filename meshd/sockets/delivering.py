@@ -16,6 +16,9 @@ from meshd.sockets.wire import shutdown, unacknowledged
 PATIENCE = 2.0
 """Seconds in which a client that takes nothing is given up."""
 
+LONGEST = 60.0
+"""Seconds after which one that takes little by little is left to the kernel: whoever was ended holds no descriptor."""
+
 THE_END = 1
 """The sequence number that the end itself has, and that counts as a byte until it is acknowledged."""
 
@@ -36,7 +39,7 @@ def deliver(poller: Poller, wheel: Wheel, fd: int) -> None:
 class Delivering:
     """The owner of such a socket."""
 
-    __slots__ = ("_fd", "_left", "_poller", "_until", "_wheel", "deadline", "slot")
+    __slots__ = ("_fd", "_left", "_longest", "_poller", "_until", "_wheel", "deadline", "slot")
 
     def __init__(self, poller: Poller, wheel: Wheel, fd: int, left: int) -> None:
         """left: bytes that are not acknowledged yet."""
@@ -46,6 +49,7 @@ class Delivering:
         self.slot = 0
         self._until = wheel.monotonic + PATIENCE
         """Until when something has to be acknowledged."""
+        self._longest = wheel.monotonic + LONGEST
         poller.hand_over(fd, self)
         wheel.arm(self, TICK)
 
@@ -56,7 +60,7 @@ class Delivering:
     def expired(self) -> None:
         before, self._left = self._left, unacknowledged(self._fd) - THE_END
         if self._left < before:
-            self._until = self._wheel.monotonic + PATIENCE
+            self._until = min(self._wheel.monotonic + PATIENCE, self._longest)
         if self._left <= 0 or self._wheel.monotonic >= self._until:
             self._over()
         else:

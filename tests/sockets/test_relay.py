@@ -6,6 +6,7 @@ import os
 import random
 import socket
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 from unittest import mock
 
@@ -13,7 +14,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Refusal
-from meshd.sockets.delivering import PATIENCE
+from meshd.sockets import delivering
+from meshd.sockets.delivering import LONGEST, PATIENCE
 from meshd.sockets.flow import Flow
 from meshd.sockets.pipes import Pipes
 from meshd.sockets.relay import SMALL, Relay, Tunnel
@@ -416,6 +418,24 @@ class EndingsTest(TunnelCase):
         self.assertEqual(len(self.hand.poller), 1)
         self.look()
         self.look()
+        self.assertEqual(len(self.hand.poller), 0)
+        self.assert_gone("quota-total")
+
+    def test_stopped_while_the_client_takes_little(self) -> None:
+        """It holds no descriptor for longer than a minute."""
+        tunnel = self.tunnel(buffers=64 * 1024)
+        self.client.reading = False
+        self.origin.unsent = bytes(8 * MiB)
+        for _ in range(20):
+            self.step()
+            self.hand.settle()
+        tunnel.stopped(Refusal("quota-total"))
+        with mock.patch.object(delivering, "unacknowledged", side_effect=count(1_000_000, -1)):
+            for _ in range(int((LONGEST - PATIENCE) / TICK)):
+                self.look()
+            self.assertEqual(len(self.hand.poller), 1)
+            for _ in range(int(PATIENCE / TICK) + 2):
+                self.look()
         self.assertEqual(len(self.hand.poller), 0)
         self.assert_gone("quota-total")
 
