@@ -34,13 +34,14 @@ class Presence:
         self._live = live
         self._flights: Flights[Still] = Flights(100_000)
 
-    async def still(self, admission: Admission, proxy: str) -> Still:
+    async def still(self, admission: Admission, proxy: str, epoch: int) -> Still:
         """Why the admission no longer holds for the proxy; where it does, the account's terms as they are now, or None.
 
+        epoch: how often something has changed: what is being asked since before a change may be answered as of before.
         A store that is away is asked again for `credential_cache` seconds, during which the tunnel stays open.
         """
         account = admission.account
-        key = (account.id, account.password_hash, admission.source, admission.subject, proxy)
+        key = (account.id, account.password_hash, admission.source, admission.subject, proxy, epoch)
         try:
             return (await self._flights.join(key, lambda: self._ask(admission, proxy))).result
         except Crowded:

@@ -144,7 +144,7 @@ class AuthService:
 
     async def still(self, admission: Admission, proxy: str) -> Still:
         """Why an open tunnel's admission no longer holds, asked of the store; where it does, the terms now, or None."""
-        return await self._presence.still(admission, proxy)
+        return await self._presence.still(admission, proxy, self._cache.epoch)
 
     def forget(self, change: Change) -> None:
         """Ask anew for a changed account and its sub-accounts from now on, and trust no remembered "no"."""

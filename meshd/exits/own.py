@@ -7,33 +7,41 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from meshd.exits.destinations import OwnListeners
+from meshd.values.addresses import Address
 from meshd.values.internet import unwrap
 from meshd.values.udp import Udp
 
 
 def is_own(own: OwnListeners, addresses: Iterable[str], port: int) -> bool:
     """Whether one of the addresses, with that port, leads back to a listener of this daemon."""
-    return port in own.ports and any(address in own.addresses or is_local(address) for address in addresses)
+    return port in own.ports and any(inner(each) in own.addresses or is_local(each) for each in addresses)
 
 
 def is_mouth(udp: Udp, addresses: Iterable[str], port: int) -> bool:
     """Whether one of the addresses, with that port, is where clients of this daemon may send datagrams to."""
     ours = any(low <= port <= high for low, high in udp.reserved)
-    return ours and any(address == udp.address or is_local(address) for address in addresses)
+    return ours and any(inner(each) == udp.address or is_local(each) for each in addresses)
+
+
+def inner(address: str) -> str:
+    """Where packets for an address go, in its one spelling: to the IPv4 address inside it, where it has one."""
+    return str(unwrap(ip_address(address)))
 
 
 def is_local(address: str) -> bool:
-    """Whether address is one of this host: the kernel then connects to it from that very address.
+    """Whether address is one of this host, or leads to one: the kernel connects to its own from that very address.
 
     Loopback is decided beforehand, as the kernel connects to all of 127.0.0.0/8 from 127.0.0.1.
     """
-    target = unwrap(ip_address(address))
-    if target.is_loopback or target.is_unspecified:
-        return True
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    whole, target = ip_address(address), unwrap(ip_address(address))
+    return target.is_loopback or target.is_unspecified or any(map(_is_bound, {whole, target}))
+
+
+def _is_bound(address: Address) -> bool:
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 9))
-            return str(probe.getsockname()[0]) == address
+            probe.connect((str(address), 9))
+            return ip_address(probe.getsockname()[0]) == address
     except OSError:
         return False

@@ -10,10 +10,11 @@ static Slot of_tally[] = {{"own", 0},     {"family", 0}, {"cells", 0}, {"exchang
 enum { VISITS, BELOW, METERS, REFUSAL };
 static Slot of_allowance[] = {{"visits", 0}, {"below", 0}, {"meters", 0}, {"refusal", 0}, {NULL, 0}};
 
-enum { N_BY_KEY, N_TOKEN_ID, N_TERMS, N_CLOSED, N_TALLIES, N_RESTING, N_EXCHANGES,
-       N_CHRONICLE, N_ADD };
-static Name names[] = {{"_by_key", NULL}, {"token_id", NULL},   {"terms", NULL},      {"_closed", NULL}, {"_tallies", NULL},
-                       {"resting", NULL}, {"_exchanges", NULL}, {"_chronicle", NULL}, {"add", NULL},     {NULL, NULL}};
+enum { N_BY_KEY, N_TOKEN_ID, N_IDENTITY, N_ACCOUNT, N_ID, N_PARENT_ID, N_TERMS, N_CLOSED, N_TALLIES,
+       N_RESTING, N_EXCHANGES, N_CHRONICLE, N_ADD };
+static Name names[] = {{"_by_key", NULL},   {"token_id", NULL}, {"identity", NULL}, {"account", NULL},    {"id", NULL},
+                       {"parent_id", NULL}, {"terms", NULL},    {"_closed", NULL},  {"_tallies", NULL},   {"resting", NULL},
+                       {"_exchanges", NULL}, {"_chronicle", NULL}, {"add", NULL},   {NULL, NULL}};
 
 static PyTypeObject *meters, *tallies, *allowances;
 static PyObject *open_in_python, *close_in_python, *one;
@@ -47,13 +48,18 @@ static int count_below(PyObject *tally, int step)
 /* The tally of an admission, and its terms; NULL without an error where there is none yet. */
 static PyObject *tally_of(PyObject *ledger, PyObject *admission, PyObject **terms)
 {
-    PyObject *id = account_id_of(admission), *token = NULL, *by_key = NULL, *key = NULL, *tally = NULL;
-    if (id != NULL && (token = PyObject_GetAttr(admission, names[N_TOKEN_ID].name)) != NULL &&
+    static const int to_account[] = {N_IDENTITY, N_ACCOUNT};
+    PyObject *account = along(admission, names, to_account, 2), *id = NULL, *parent = NULL, *token = NULL;
+    PyObject *by_key = NULL, *key = NULL, *tally = NULL;
+    if (account != NULL && (id = PyObject_GetAttr(account, names[N_ID].name)) != NULL &&
+        (parent = PyObject_GetAttr(account, names[N_PARENT_ID].name)) != NULL && (token = PyObject_GetAttr(admission, names[N_TOKEN_ID].name)) != NULL &&
         (*terms = PyObject_GetAttr(admission, names[N_TERMS].name)) != NULL &&
         (by_key = PyObject_GetAttr(ledger, names[N_BY_KEY].name)) != NULL && PyDict_CheckExact(by_key) &&
-        (key = PyTuple_Pack(2, id, token)) != NULL)
+        (key = PyTuple_Pack(3, id, token, parent)) != NULL)
         tally = Py_XNewRef(PyDict_GetItemWithError(by_key, key));
+    Py_XDECREF(account);
     Py_XDECREF(id);
+    Py_XDECREF(parent);
     Py_XDECREF(token);
     Py_XDECREF(by_key);
     Py_XDECREF(key);

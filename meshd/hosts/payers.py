@@ -37,6 +37,8 @@ class Payers:
         self._known: Bounded[tuple[int, int], _Known] = Bounded(lambda: REMEMBERED)
         self._flights: Flights[Admission | Refusal] = Flights(REMEMBERED)
         self._changes = 0
+        self._changed: Bounded[int, int] = Bounded(lambda: REMEMBERED)
+        """By account, 0 for all: the number of its last change, of more than happen while an owner is asked for."""
 
     def recall(self, owner: int, token: int) -> Admission | None:
         """The admission, from memory; None where it has to be asked for."""
@@ -44,19 +46,31 @@ class Payers:
         return known.admission if known is not None and self._monotonic() < known.until else None
 
     async def admit(self, owner: int, token: int) -> Admission | Refusal:
-        """Ask for it; all who wait for the same ask once."""
-        before = self._changes
-        try:
-            found = (await self._flights.join((owner, token), lambda: self._admit(owner, token))).result
-        except Crowded:
-            return UNAVAILABLE
-        if isinstance(found, Admission) and before == self._changes:  # or it may be true no longer
-            self._known.put((owner, token), _Known(found, self._monotonic() + self._seconds()))
-        return found
+        """Ask for it; all who wait for the same ask once.  An answer as of before a change of the account is none: what
+        would begin by it would have missed that change.
+        """
+        while True:
+            before = self._changes
+            try:
+                key = owner, token, before
+                found = (await self._flights.join(key, lambda: self._admit(owner, token))).result
+            except Crowded:
+                return UNAVAILABLE
+            if not isinstance(found, Admission):
+                return found
+            if self._is_current(found, before):
+                self._known.put((owner, token), _Known(found, self._monotonic() + self._seconds()))
+                return found
+
+    def _is_current(self, admission: Admission, before: int) -> bool:
+        """Whether neither the account nor its parent has changed since so many changes."""
+        account = admission.account
+        return all(self._changed.get(each or 0, 0) <= before for each in (0, account.id, account.parent_id))
 
     def forget(self, change: Change) -> None:
         """Ask anew for what an account that has changed pays for; 0 stands for all accounts."""
         self._changes += 1
+        self._changed.put(change.account_id, self._changes)
         for key, known in list(self._known.items()):
             account = known.admission.account
             if change.account_id in {0, key[0], account.parent_id}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import inf
 
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
@@ -70,18 +71,23 @@ class PartingConnection(MeteredConnection):
         return data
 
     async def cut_short(self, reason: str) -> None:
-        """Close in the midst of an answer, so that the client sees that, and still gets all that was counted."""
+        """Close in the midst of an answer, so that the client sees that, and still gets all that was counted: to close
+        with bytes that it has sent, and that nobody has read, would reset what it has not taken away.
+        """
+        if self.framed:
+            self.wire.end()
+        if reason != "idle-timeout":  # then the client takes nothing
+            await self._delivered(DRAIN_SECONDS if self.framed else inf)
         if self.framed:
             self.wire.close()
-            return
-        if reason != "idle-timeout":  # then the client takes nothing
-            await self._delivered()
-        self.wire.reset()
+        else:
+            self.wire.reset()
 
-    async def _delivered(self) -> None:
-        """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS."""
-        left, now = 0, self.wire.unsent()
-        while now and now != left:
+    async def _delivered(self, seconds: float) -> None:
+        """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS; so many seconds in all."""
+        left, now, wheel = 0, self.wire.unsent(), self._plane.wheel
+        until = wheel.monotonic + seconds
+        while now and now != left and wheel.monotonic < until:
             left = now
             self.phase("delivering", LINGER_SECONDS)
             await parked(self, WRITING)

@@ -37,6 +37,7 @@ async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record:
         admission = await _turn(client, plane, refusal, request, admission)
         if isinstance(admission, Refusal):
             return admission
+        record.note_admission(admission)  # who is asking may be another by now, as whose the client's address is
         terms = admission.terms
     if terms is not None:
         seat = plane.shares.seat(terms, client.wire.peer)

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from meshd.sockets.delivering import deliver
 from meshd.sockets.flow import Flow
 from meshd.sockets.poll import OUT, UNSURE, Poller
 from meshd.sockets.secure import Securing
@@ -106,19 +107,22 @@ class Tunnel:
 
     def stopped(self, refusal: Refusal) -> None:
         """End the tunnel, whose account may go no further; may be called from within `sent_up` and `sent_down`."""
-        self.close(refusal.reason)
+        self._end(refusal.reason, self._leave_client)
 
     def close(self, reason: str, /) -> None:
         """End both directions now; calling it again changes nothing."""
+        self._end(reason, self._close_side)
+
+    def _end(self, reason: str, close_client: Callable[[int], None]) -> None:
         ended = self._ended
         if ended is None:
             return
         self._ended = None
         relay = self._relay
         relay.wheel.disarm(self)
-        for flow in (self._up, self._down):
+        for flow, close in ((self._up, close_client), (self._down, self._close_side)):
             self._return_pipe(flow)
-            self._close_side(flow.source)
+            close(flow.source)
             flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
         # Or tunnel and meter would keep each other alive until the garbage collector runs.
         self._meter.stop = over
@@ -128,6 +132,9 @@ class Tunnel:
     def _close_side(self, fd: int) -> None:
         self._relay.poller.remove(fd)
         os.close(fd)
+
+    def _leave_client(self, fd: int) -> None:
+        deliver(self._relay.poller, self._relay.wheel, fd)
 
     def _pump(self, flow: Flow, /) -> None:
         """Move what can be moved in one direction; a failure on either side ends the tunnel."""

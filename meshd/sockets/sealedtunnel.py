@@ -114,6 +114,13 @@ class SealedTunnel(Tunnel):
         else:
             self._relay.securing.leave(fd, sealed)
 
+    def _leave_client(self, fd: int) -> None:
+        sealed = self._sealed.get(fd)
+        if sealed is None:
+            super()._leave_client(fd)
+        else:
+            self._relay.securing.leave(fd, sealed, delivers=True)
+
 
 class ShapedSealedTunnel(ShapedTunnel, SealedTunnel):
     """A tunnel with TLS whose account is held to a rate."""

@@ -171,7 +171,7 @@ class Wire:
 
     def unsent(self) -> int:
         """Bytes that were sent, and that the peer has not acknowledged."""
-        return int.from_bytes(fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return unacknowledged(self.fd)
 
     def spent(self) -> bool:
         """Whether the peer has ended, and all that it sent was received."""
@@ -226,6 +226,11 @@ def shutdown(fd: int, how: int) -> None:
         pass
     finally:
         borrowed.detach()
+
+
+def unacknowledged(fd: int) -> int:
+    """Bytes that were sent by a bare descriptor, and that the peer has not acknowledged."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def hung_up(fd: int) -> bool:

@@ -109,11 +109,12 @@ class Allowance:
         "waiting",
     )
 
+    family: Allowance | None
+    """The allowance of the account's parent, or of nobody where it has none."""
+
     def __init__(self, standing: Standing, family: Allowance | None, among: int = 1) -> None:
         """among: processes of the daemon that may spend, each an equal part of what is less than a slice for each."""
-        self.among, self.family = among, family
-        """The allowance of the account's parent; None for an account without parent."""
-        self.standing = standing
+        self.among, self.standing, self.family = among, standing, None
         self.room = UNLIMITED
         """Bytes that may be moved before the store is asked: Meter counts them down."""
         self.held = 0
@@ -149,6 +150,16 @@ class Allowance:
         """The rates that all that moves for the account is held to; None for none so far."""
         self.crawl: Crawling | None = None
         """What lends bytes slowly where nothing is left and that is what happens then; else None."""
+        if family is not None:
+            self.belong(family)
+
+    def belong(self, family: Allowance) -> None:
+        """Be one of that family from now on, and of no other: the account's parent may be another than before."""
+        if self.family is not None:
+            self.family.subs.discard(self)
+        self.family = family
+        if family.standing.account_id:
+            family.subs.add(self)
 
     @property
     def left(self) -> int:

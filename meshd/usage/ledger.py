@@ -32,7 +32,7 @@ from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.peers import Peers
 from meshd.usage.quotas import Quotas
 from meshd.usage.recovery import RecoveryReport, bill, finish, recover
-from meshd.usage.tallies import AT_ONCE, Tallies
+from meshd.usage.tallies import AT_ONCE, Tallies, key_of
 from meshd.values.exchanges import Exchange
 from meshd.values.samples import Sample
 
@@ -87,13 +87,13 @@ class Ledger:
         """Accounts whose standing must be read anew."""
         self._one = DeferredLock()
         self._turns = Turns(clock)
-        self._closed = Tally((0, 0), 0, Nowhere(), own=nobody(), family=nobody(), renew=self._quotas.renew)
+        self._closed = Tally((0, 0, None), 0, Nowhere(), own=nobody(), family=nobody(), renew=self._quotas.renew)
         self._search_at, self._booked_at = 0.0, clock.seconds()
         log.bind(journal)
 
     def open(self, admission: Admission, stop: Callable[[Refusal], None], /) -> Meter | Refusal:
         """Begin to count for an admission; stop is called, in a later turn, when the exchange must end."""
-        tally = self._by_key.get((admission.identity.account.id, admission.token_id))
+        tally = self._by_key.get(key_of(admission))
         if tally is None:
             begun = self._tallies.begin(admission)
             if begun is None:
@@ -147,7 +147,7 @@ class Ledger:
 
     def under_way(self, admission: Admission) -> int:
         """How many meters of this account and token are open."""
-        tally = self._by_key.get((admission.identity.account.id, admission.token_id))
+        tally = self._by_key.get(key_of(admission))
         return tally.open if tally is not None else 0
 
     def open_of(self, account_id: int) -> list[OpenMeter]:

@@ -65,7 +65,7 @@ class Tally:
 
     def __init__(
         self,
-        key: tuple[int, int],
+        key: tuple[int, int, int | None],
         slot: int,
         cells: Cells,
         *,
@@ -74,7 +74,9 @@ class Tally:
         renew: Renew,
         visited: bool = False,
     ) -> None:
-        """visited: whether what is counted are visitors to something published, who are no clients of the account's."""
+        """key: account, token and parent; visited: whether what is counted are visitors to something published, who are
+        no clients of the account's.
+        """
         self.key = key
         self.slot = slot
         self.cells = cells.words

@@ -92,14 +92,14 @@ class Quotas:
         known = self._allowances.get(account.id)
         if known is not None:
             known.on_limit = on_limit
+            if known.family is not family:
+                known.belong(family)
             return known
         limits = monthly_limit(account, self.included()), account.total_limit
         told = Standing(account.id, account.parent_id, *limits, billing_day, usage)
         standing = newer(told, self._remembered.pop(account.id, None))
         allowance = self._allowances[account.id] = Allowance(standing, family, self._peers.processes)
         allowance.on_limit = on_limit
-        if family is not self._nobody:
-            family.subs.add(allowance)
         if not allowance.stays_free(standing):
             self._judge(allowance, standing, NO_SHARE)  # the identity's usage may be minutes old
         return allowance
@@ -120,8 +120,8 @@ class Quotas:
         self.adopt(meter.tally, terms)
 
     def leave(self, own: Allowance, family: Allowance) -> None:
-        """Drop of an account's and its parent's allowance what nothing uses any more; remember the standing."""
-        for allowance in (own, family):
+        """Drop of an account's and its parents' allowances what nothing uses any more; remember the standing."""
+        for allowance in dict.fromkeys((own, own.family or family, family)):
             if allowance.users == 0 and not allowance.subs and allowance is not self._nobody:
                 self._forget(allowance)
 

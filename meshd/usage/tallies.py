@@ -21,6 +21,15 @@ another, with pauses, is not begun anew each time.  Where most slots are taken e
 """
 
 
+Key = tuple[int, int, int | None]
+
+
+def key_of(admission: Admission) -> Key:
+    """What is counted together: account, token, and the parent that pays too, as a sub-account may get another one."""
+    account = admission.identity.account
+    return account.id, admission.token_id, account.parent_id
+
+
 class Tallies:
     """Begins tallies, and frees those that rest."""
 
@@ -33,8 +42,8 @@ class Tallies:
         self._journal = journal
         self._quotas = quotas
         self._log = log
-        self.by_key: dict[tuple[int, int], Tally] = {}
-        """By account and token."""
+        self.by_key: dict[Key, Tally] = {}
+        """By account, token and parent."""
         self._by_slot: dict[int, Tally] = {}
         self.resting: set[Tally] = set()
         """Those that had nothing open at some time since the last look."""
@@ -48,9 +57,8 @@ class Tallies:
         if slot is None:
             self._quotas.leave(own, family)
             return refusal
-        key = (account.id, admission.token_id)
-        visited = admission.source == "meter"
-        tally = Tally(key, slot, self._journal, own=own, family=family, renew=self._quotas.renew, visited=visited)
+        key, renew, visited = key_of(admission), self._quotas.renew, admission.source == "meter"
+        tally = Tally(key, slot, self._journal, own=own, family=family, renew=renew, visited=visited)
         self.by_key[key] = self._by_slot[slot] = tally
         own.users += 1
         family.users += 1
@@ -94,7 +102,7 @@ class Tallies:
             return False
         if not self._log.failing:
             # Lines that were given up while the log failed, or bytes counted after the close.
-            self._log.add_remainder(slot, *tally.key, journal.unlogged(slot))
+            self._log.add_remainder(slot, *tally.key[:2], journal.unlogged(slot))
             return False
         if journal.scarce:
             self._log.forget(slot)

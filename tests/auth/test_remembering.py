@@ -478,6 +478,17 @@ class StillTests(Installation):
         self.assertEqual({self.successResultOf(one) for one in begun}, {None})
         self.assertEqual(self.world.store.asked, ["present", "present"])
 
+    def test_a_change_while_it_is_asked(self) -> None:
+        """Who asks for a change waits for no answer that was on its way before, and may be as of before."""
+        gate = self.world.store.gates["present"] = Deferred()
+        before = Deferred.fromCoroutine(self.world.service.still(self.admissions["token"], "us"))
+        self.world.store.now(tokens.set_active, self.token.id, False)
+        self.world.changed(self.alice)
+        after = Deferred.fromCoroutine(self.world.service.still(self.admissions["token"], "us"))
+        gate.callback(None)
+        self.assertIsNone(self.successResultOf(before))
+        self.assertEqual(said(self.successResultOf(after)), "auth-invalid")
+
     def test_the_question_waits_for_a_store_that_is_away(self) -> None:
         """A revocation is not lost in an outage: the tunnel stays, and ends as soon as the store says so."""
         self.world.edit(self.alice, active=False)

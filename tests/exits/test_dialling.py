@@ -18,12 +18,13 @@ from meshd.config.network import opening
 from meshd.dns.callers import Told
 from meshd.dns.resolver import EACH, Resolved, ResolveError
 from meshd.exits import dialling
+from meshd.exits import own as own_addresses
 from meshd.exits.bars import BarredBy
 from meshd.exits.choosing import Choice
 from meshd.exits.destinations import Judge, OwnListeners
 from meshd.exits.dialling import Dialler
 from meshd.exits.outlets import Outlet
-from meshd.exits.own import is_local, is_mouth
+from meshd.exits.own import is_local, is_mouth, is_own
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import BEAT
@@ -550,6 +551,19 @@ class OwnListenersTest(DialCase):
         """Addresses of this host are told from others without a packet."""
         self.assertTrue(is_local("127.0.0.1") and is_local("::1"))
         self.assertFalse(is_local("203.0.113.1"))
+
+    def test_the_address_inside_another(self) -> None:
+        """Packets for an IPv4 address inside an IPv6 one go there: a listener of ours is ours by each spelling."""
+        inside = ("::ffff:198.51.100.7", "::ffff:c633:6407", "64:ff9b::c633:6407", "2002:c633:6407::1")
+        own = OwnListeners(frozenset({8080}), frozenset({"198.51.100.7"}))
+        udp = Udp(on=True, ports=((40000, 40009),), address="198.51.100.7")
+        for address in inside:
+            self.assertTrue(is_own(own, (address,), 8080), address)
+            self.assertTrue(is_mouth(udp, (address,), 40000), address)
+        self.assertFalse(is_own(own, ("64:ff9b::c633:6408", "2002:c633:6408::1"), 8080))
+        self.patch(own_addresses, "_is_bound", lambda address: str(address) == "198.51.100.7")
+        self.assertEqual([is_local(address) for address in inside], [True] * 4)
+        self.assertFalse(is_local("64:ff9b::c633:6408"))
 
     def test_where_clients_send_datagrams(self) -> None:
         """By any address of this host, or the one that clients are told; where UDP is off nothing is ours."""

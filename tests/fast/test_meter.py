@@ -43,7 +43,7 @@ class Counted:
         self.cells = Cells(first)
         self.renewed: list[tuple[int, int, int]] = []
         self.lends = lends
-        tally = Tally((1, 0), 0, self.cells, own=self.own, family=self.family, renew=self.renew)
+        tally = Tally((1, 0, None), 0, self.cells, own=self.own, family=self.family, renew=self.renew)
         nobody: Any = None
         self.meter = Meter(tally, nobody, nobody)
 

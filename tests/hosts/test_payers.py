@@ -42,16 +42,28 @@ class PayersTests(SynchronousTestCase):
         self.assertIs(self.payers.recall(OWNER.id, 9), None)
 
     def test_a_change_of_the_account_is_heard(self) -> None:
-        """Of all accounts too, and while its owner is asked for."""
+        """Of all accounts too."""
         for account, kept in ((OWNER.id, False), (0, False), (OWNER.id + 1, True)):
             waiting = self.admit()
             self.asked[-1].callback(admission(9))
             self.successResultOf(waiting)
             self.payers.forget(Change(1, account))
             self.assertEqual(self.payers.recall(OWNER.id, 9) is not None, kept, account)
-        self.payers.forget(Change(2, 0))
-        waiting = self.admit()
+
+    def test_a_change_while_it_is_asked(self) -> None:
+        """It is asked anew, also by who comes then: what begins by the first answer would have missed the change."""
+        first = self.admit()
         self.payers.forget(Change(3, OWNER.id))
-        self.asked[-1].callback(admission(9))
-        self.successResultOf(waiting)
-        self.assertIs(self.payers.recall(OWNER.id, 9), None)
+        second = self.admit()
+        self.assertEqual(len(self.asked), 2)
+        self.asked[0].callback(admission(9))
+        self.assertNoResult(first)
+        self.asked[1].callback(no := Refusal("account-inactive"))
+        self.assertEqual([self.successResultOf(each) for each in (first, second)], [no, no])
+
+    def test_a_change_of_another_account_while_it_is_asked(self) -> None:
+        waiting = self.admit()
+        self.payers.forget(Change(3, OWNER.id + 1))
+        self.asked[-1].callback(found := admission(9))
+        self.assertIs(self.successResultOf(waiting), found)
+        self.assertIs(self.payers.recall(OWNER.id, 9), found)

@@ -6,6 +6,7 @@ import os
 import random
 import socket
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 from unittest import mock
 
@@ -13,10 +14,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Refusal
+from meshd.sockets import delivering
+from meshd.sockets.delivering import LONGEST, PATIENCE
 from meshd.sockets.flow import Flow
 from meshd.sockets.pipes import Pipes
 from meshd.sockets.relay import SMALL, Relay, Tunnel
-from meshd.sockets.wheel import Wheel
+from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.windows import PROOF
 from meshd.sockets.wire import Wire
 from meshd.topology import Timeouts
@@ -60,6 +63,11 @@ class TunnelCase(SynchronousTestCase):
         tunnel.start(True, True)
         return tunnel
 
+    def look(self) -> None:
+        """Let the time pass between two looks at the wheel."""
+        self.clock.advance(TICK)
+        self.wheel.tick()
+
     def counting(self, room: int) -> CountingMeter:
         return CountingMeter(room)
 
@@ -83,7 +91,7 @@ class TunnelCase(SynchronousTestCase):
     def assert_gone(self, reason: str) -> None:
         """It has ended, once and so, and left no descriptor and no entry of the poller."""
         self.assertEqual(self.ended, [reason])
-        self.assertEqual(len(self.hand.poller), 0)
+        self.hand.until(lambda: not len(self.hand.poller), self.look)
         for far in (self.client, self.origin):
             far.sock.close()
         self.pipes.close()
@@ -380,6 +388,56 @@ class EndingsTest(TunnelCase):
         tunnel.close("cut")
         self.assertEqual((self.pipes._made, self.pipes._clean), (0, []))
         self.assert_gone("cut")
+
+    def test_stopped_while_both_sides_send(self) -> None:
+        """The client gets all that was counted, and then an end, though bytes of its own were read by nobody."""
+        tunnel = self.tunnel(buffers=64 * 1024)
+        self.client.reading = self.origin.reading = False
+        self.client.unsent, self.origin.unsent = bytes(8 * MiB), bytes(8 * MiB)
+        for _ in range(20):
+            self.step()
+            self.hand.settle()
+        self.assertTrue(self.client.unsent)
+        tunnel.stopped(Refusal("quota-total"))
+        self.client.unsent, self.client.reading = b"", True
+        self.hand.until(lambda: self.client.ended, self.client.step)
+        self.assertEqual((len(self.client.got), self.client.reset), (self.meter.down, False))
+        self.assert_gone("quota-total")
+
+    def test_stopped_while_the_client_takes_nothing(self) -> None:
+        """It is given up after a moment."""
+        tunnel = self.tunnel(buffers=64 * 1024)
+        self.client.reading = False
+        self.origin.unsent = bytes(8 * MiB)
+        for _ in range(20):
+            self.step()
+            self.hand.settle()
+        tunnel.stopped(Refusal("quota-total"))
+        for _ in range(int(PATIENCE / TICK)):
+            self.look()
+        self.assertEqual(len(self.hand.poller), 1)
+        self.look()
+        self.look()
+        self.assertEqual(len(self.hand.poller), 0)
+        self.assert_gone("quota-total")
+
+    def test_stopped_while_the_client_takes_little(self) -> None:
+        """It holds no descriptor for longer than a minute."""
+        tunnel = self.tunnel(buffers=64 * 1024)
+        self.client.reading = False
+        self.origin.unsent = bytes(8 * MiB)
+        for _ in range(20):
+            self.step()
+            self.hand.settle()
+        tunnel.stopped(Refusal("quota-total"))
+        with mock.patch.object(delivering, "unacknowledged", side_effect=count(1_000_000, -1)):
+            for _ in range(int((LONGEST - PATIENCE) / TICK)):
+                self.look()
+            self.assertEqual(len(self.hand.poller), 1)
+            for _ in range(int(PATIENCE / TICK) + 2):
+                self.look()
+        self.assertEqual(len(self.hand.poller), 0)
+        self.assert_gone("quota-total")
 
     def test_closed_twice(self) -> None:
         """The end is told once, with its first reason."""

@@ -38,7 +38,7 @@ class Case(SynchronousTestCase):
     def meter(self, own: Allowance, family: Allowance | None = None, kind: type[Meter] = Meter) -> Meter:
         nobody: Any = None
         family = family or allowance(UNLIMITED)
-        return kind(Tally((1, 0), 0, Nowhere(), own=own, family=family, renew=self.renew), nobody, nobody)
+        return kind(Tally((1, 0, None), 0, Nowhere(), own=own, family=family, renew=self.renew), nobody, nobody)
 
 
 class AgainstTests(Case):

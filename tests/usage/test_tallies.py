@@ -8,8 +8,10 @@ import tempfile
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.model import Change
 from meshd.running import turns
 from meshd.usage import ledger, tallies
+from meshd.usage.allowance import QUOTA_PARENT
 from tests.usage.support import Desk, MemoryStore, account, now, sums_of
 
 ACCOUNTS = range(1, 10)
@@ -119,13 +121,13 @@ class RestTests(SynchronousTestCase):
         """Who has had nothing open for a while is freed, and who was here meanwhile stays."""
         self.visit(1, 2)
         self.desk.flush()
-        one = self.by_key[1, 0]
+        one = self.by_key[1, 0, None]
         self.desk.clock.advance(tallies.REST)
         self.desk.flush()
         self.visit(1)
         self.desk.clock.advance(tallies.REST)
         self.desk.flush()
-        self.assertEqual({(1, 0): one}, self.by_key)
+        self.assertEqual({(1, 0, None): one}, self.by_key)
         self.desk.rest()
         self.assertEqual({}, self.by_key)
 
@@ -133,7 +135,7 @@ class RestTests(SynchronousTestCase):
         meter = self.desk.meter(1)
         self.visit(1)
         self.desk.rest()
-        self.assertIn((1, 0), self.by_key)
+        self.assertIn((1, 0, None), self.by_key)
         self.desk.close(meter)
         self.desk.rest()
         self.assertEqual({}, self.by_key)
@@ -145,8 +147,29 @@ class RestTests(SynchronousTestCase):
         self.assertEqual(len(ACCOUNTS), len(self.by_key))
         others = [self.desk.meter(each, token_id=1) for each in (1, 2)]
         self.desk.flush()
-        self.assertEqual({(1, 1), (2, 1)}, self.by_key.keys())
+        self.assertEqual({(1, 1, None), (2, 1, None)}, self.by_key.keys())
         self.assertEqual(2, len(others))
+
+    def test_another_parent(self) -> None:
+        """Of a sub-account that was moved the new parent pays, and bounds it, though it was counted a moment ago."""
+        accounts = self.desk.store.accounts
+        accounts[9] = account(9, parent=1)
+        self.visit(9)
+        self.desk.flush()
+        accounts[2], accounts[9] = account(2, total=100), account(9, parent=2)
+        now(self.desk.ledger.changed(Change(1, 9)))
+        meter = self.desk.meter(9)
+        meter.sent_up(60)
+        meter.sent_down(40)
+        self.desk.clock.advance(0)
+        self.assertEqual({meter: QUOTA_PARENT}, self.desk.stopped)
+        self.assertEqual([meter], self.desk.ledger.open_of(2))
+        self.assertEqual([], self.desk.ledger.open_of(1))
+        self.desk.close(meter)
+        self.desk.flush()
+        self.assertEqual({1: 0, 2: 100, 9: 100}, {each: self.desk.store.totals[each][0] for each in (1, 2, 9)})
+        self.desk.rest()
+        self.assertEqual(([], {}), (self.desk.ledger.at_work(), self.by_key))
 
     def test_at_the_end(self) -> None:
         """All that can be is freed, with a line for what has none."""
