@@ -1,7 +1,8 @@
-"""Bounds what anybody may do who has no account yet: so often from one address, so often in all.
+"""Bounds what may be tried in an hour: so often from one address or by one account, so often in all.
 
-A registration costs the store a row that stays, and the processor a slow hash.  The memory is each process's own:
-several processes together allow as many times more.
+A registration costs the store a row that stays, and the processor a slow hash; whether an e-mail address is somebody's
+is told to whoever wants to have it.  The memory is each process's own: several processes together allow as many times
+more.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
+from meshd.accounts.errors import TooMany
 from meshd.bounded import Bounded
 
 HOUR = 3600.0
@@ -17,6 +19,9 @@ PER_ADDRESS = 20
 """In an hour from one address: an office that shares one is not shut out."""
 IN_ALL = 200
 """In an hour: what one person can look through, and a tenth of a second of hashing each minute."""
+ASKED_BY_ACCOUNT, ASKED_IN_ALL = 10, 500
+"""Changes of an e-mail address that are tried in an hour: whose an address is can be learnt by them."""
+TOO_OFTEN = "the e-mail address was to be changed too often; try again later"
 ADDRESSES = 10_000
 """That are remembered; of more the oldest is forgotten, and then the bound of all holds alone."""
 
@@ -51,6 +56,16 @@ class Flood:
         self._full.put(address, one)
         self._all = all_
         return None
+
+    def require(self, account_id: int, told: str) -> None:
+        """Count a try of an account's.  Raises: TooMany, with that text."""
+        if (wait := self.tried(str(account_id))) is not None:
+            raise TooMany(told, wait.seconds, wait.limit)
+
+
+def of_addresses(clock: Callable[[], float]) -> Flood:
+    """The bound on changes of e-mail addresses."""
+    return Flood(clock, ASKED_BY_ACCOUNT, ASKED_IN_ALL)
 
 
 def _after(full: float, now: float, tries: int) -> float:
