@@ -31,7 +31,7 @@ def change_password(actor_id: ActorId, password_hash: str, *, verified: str, now
 def change_email(actor_id: ActorId, email: str, *, verified: str, now: int) -> Unit[None]:
     """Replace the actor's e-mail address; "" for none.
     Raises: Invalid (field `email`, or `current` where the password has changed meanwhile), Forbidden for a token; Taken
-    (field `email`) where another signs in by that address.  A sub-account's may be anybody's, and keeps nobody from it.
+    (field `email`) where another signs in by that address; a sub-account may have anybody's.
     """
     validate.require(email=validate.email(email))
     subject = yield from _oneself(actor_id, verified)
