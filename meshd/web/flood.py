@@ -7,11 +7,12 @@ more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
-from meshd.accounts.errors import TooMany
+from meshd.accounts.errors import Invalid, TooMany
 from meshd.bounded import Bounded
 
 HOUR = 3600.0
@@ -22,6 +23,9 @@ IN_ALL = 200
 ASKED_BY_ACCOUNT, ASKED_IN_ALL = 10, 500
 """Changes of an e-mail address that are tried in an hour: whose an address is can be learnt by them."""
 TOO_OFTEN = "the e-mail address was to be changed too often; try again later"
+GUESSED_BY_ACCOUNT = 20
+"""Codes of coupons that are wrong, in an hour: what a code is worth is money."""
+TOO_MANY_CODES = "too many codes were wrong; try again later"
 ADDRESSES = 10_000
 """That are remembered; of more the oldest is forgotten, and then the bound of all holds alone."""
 
@@ -57,10 +61,39 @@ class Flood:
         self._all = all_
         return None
 
+    @contextmanager
+    def guessing(self, account_id: int, code: str) -> Iterator[None]:
+        """Count a code that an account names, unless nothing that is wrong with the code comes out of the block.
+        Raises: TooMany, before.
+        """
+        if not code.strip():
+            yield
+            return
+        self.require(account_id, TOO_MANY_CODES)
+        try:
+            yield
+        except Invalid as error:
+            if "code" not in error.messages:
+                self._give_back(str(account_id))
+            raise
+        except BaseException:
+            self._give_back(str(account_id))
+            raise
+        self._give_back(str(account_id))
+
+    def _give_back(self, address: str) -> None:
+        self._full.put(address, self._full.get(address, 0.0) - HOUR / self._per_address)
+        self._all -= HOUR / self._in_all
+
     def require(self, account_id: int, told: str) -> None:
         """Count a try of an account's.  Raises: TooMany, with that text."""
         if (wait := self.tried(str(account_id))) is not None:
             raise TooMany(told, wait.seconds, wait.limit)
+
+
+def of_coupons(clock: Callable[[], float]) -> Flood:
+    """The bound on guesses of coupons' codes: by account, since a bound of all would keep everybody from using any."""
+    return Flood(clock, GUESSED_BY_ACCOUNT, 1_000_000)
 
 
 def of_addresses(clock: Callable[[], float]) -> Flood:
