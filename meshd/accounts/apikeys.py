@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from meshd.accounts import validate
 from meshd.accounts.errors import NotFound, PlanLimitReached
-from meshd.accounts.ownership import ActorId, ByToken, own
-from meshd.accounts.tokens import found
+from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own
 from meshd.accounts.trail import conclude
 from meshd.model import Account, Token
 from meshd.store.statements import tokens as stored
@@ -34,7 +33,7 @@ def listing(actor_id: ActorId) -> Unit[list[Token]]:
 def create(actor_id: ActorId, *, digest: bytes, label: str, now: int) -> Unit[Token]:
     """Add a key of the actor's own.  Raises: Invalid (field `label`), PlanLimitReached, Forbidden for a viewer."""
     validate.require(label=validate.label(label))
-    subject = yield from own(actor_id, None)
+    subject = yield from locked((yield from own(actor_id, None)))
     if (yield from stored.count(subject.account.id, "key")) >= MOST_KEYS:
         raise PlanLimitReached(f"an account has at most {MOST_KEYS} API keys; delete one first")
     key = yield from stored.create(subject.account.id, digest, label, "", now, kind="key")
@@ -43,8 +42,10 @@ def create(actor_id: ActorId, *, digest: bytes, label: str, now: int) -> Unit[To
 
 
 def regenerate(actor_id: ActorId, key_id: int, *, digest: bytes, now: int) -> Unit[Token]:
-    """Give a key another secret; what was known of the old one is worth nothing from then on.  Raises: NotFound."""
-    subject, key = yield from found(actor_id, key_id, None, "key")
+    """Give a key another secret; what was known of the old one is worth nothing from then on.  Raises: NotFound,
+    Forbidden for a viewer.
+    """
+    subject, key = yield from _own(actor_id, key_id)
     changed = yield from stored.renew(key.id, digest, now)
     if changed is None:
         raise _absent()
@@ -53,8 +54,8 @@ def regenerate(actor_id: ActorId, key_id: int, *, digest: bytes, now: int) -> Un
 
 
 def delete(actor_id: ActorId, key_id: int, *, now: int) -> Unit[None]:
-    """Remove a key for good.  Raises: NotFound."""
-    subject, key = yield from found(actor_id, key_id, None, "key")
+    """Remove a key for good.  Raises: NotFound, Forbidden for a viewer."""
+    subject, key = yield from _own(actor_id, key_id)
     yield from stored.delete(key.id)
     yield from conclude(
         subject.by, "key.delete", subject.account.id, f"key {key.id}", now, {"label": (key.label, None)}
@@ -76,6 +77,17 @@ def sign_out(actor_id: ActorId, *, now: int) -> Unit[None]:
         subject = yield from own(actor_id, None, change=False)
         yield from stored.delete(token.id)
         yield from conclude(subject.by, "account.sign-out", subject.account.id, "", now)
+
+
+def _own(actor_id: ActorId, key_id: int) -> Unit[tuple[Subject, Token]]:
+    """A key of the actor's own, its row locked; a sub-account has its own, and no parent or operator has those.
+    Raises: NotFound, Forbidden for a viewer.
+    """
+    subject = yield from own(actor_id, None)
+    key = yield from stored.locked(key_id)
+    if key is None or key.kind != "key" or key.account_id != subject.account.id:
+        raise _absent()
+    return subject, key
 
 
 def _absent() -> NotFound:

@@ -26,7 +26,7 @@ def request(actor_id: ActorId, email: str, *, digest: bytes, now: int) -> Unit[N
     subject = yield from _oneself(actor_id)
     if email.lower() == subject.account.email.lower():
         raise Invalid({"email": ["This is the address of the account already."]})
-    yield from require_unused(email)
+    yield from require_unused(email, subject.account.id)
     yield from stored.put(subject.account.id, email, digest, now=now, until=now + PROOF_SECONDS)
     yield from conclude(subject.by, "account.email-request", subject.account.id, "", now)
 
@@ -56,7 +56,7 @@ def confirm(actor_id: ActorId, digest: bytes, *, now: int) -> Unit[str]:
         return ""
     yield from changes.queue()
     if found.email.lower() != account.email.lower():
-        yield from require_unused(found.email)
+        yield from require_unused(found.email, account.id)
     yield from accounts.edit(account.id, email=found.email)
     yield from conclude(subject.by, "account.edit", account.id, "email", now)
     return account.email

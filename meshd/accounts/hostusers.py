@@ -20,7 +20,7 @@ from meshd.accounts.toplevel import DEFAULT_PLAN, added, authorize_first, made
 from meshd.accounts.trail import between, conclude
 from meshd.auth import sessions
 from meshd.model import Account, Role
-from meshd.store.statements import accounts, published, refreshes
+from meshd.store.statements import accounts, changes, refreshes
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 from meshd.values.times import day_of
@@ -72,7 +72,6 @@ def create(
     """
     actor = yield from acting(actor_id, change=True)
     _require(name=name, email=email, role=role)
-    yield from published.lock()
     yield from _require_free(email, 0)
     username = yield from _username(name, email)
     first, last = _parted(name) if username != name else ("", "")
@@ -116,7 +115,6 @@ def change(
     if actor.account_id == id and columns.keys() & {"role", "active"}:
         raise Forbidden("nobody changes her own role, or switches herself off; another admin can")
     if "email" in columns:
-        yield from published.lock()
         yield from _require_free(columns["email"], id)
     account = yield from accounts.edit(id, **columns)
     assert account is not None
@@ -211,7 +209,10 @@ def _parted(name: str) -> tuple[str, str]:
 
 
 def _require_free(email: str, but: int) -> Unit[None]:
-    """Refuse an address that another account signs in by.  Raises: Taken."""
+    """Refuse an address that another account signs in by; whoever else takes one queues with this unit until it ends.
+    Raises: Taken.
+    """
+    yield from changes.queue()
     if any(each.id != but for each in (yield from accounts.by_email(email, 2))):
         raise Taken({"email": ["Another account has this address."]})
 

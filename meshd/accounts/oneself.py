@@ -11,9 +11,10 @@ from hmac import compare_digest
 from meshd.accounts import validate
 from meshd.accounts.errors import Forbidden, Invalid
 from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own
+from meshd.accounts.registering import require_unused
 from meshd.accounts.trail import conclude
 from meshd.auth import sessions
-from meshd.store.statements import accounts
+from meshd.store.statements import accounts, changes
 from meshd.store.unit import Unit
 
 
@@ -29,10 +30,14 @@ def change_password(actor_id: ActorId, password_hash: str, *, verified: str, now
 
 def change_email(actor_id: ActorId, email: str, *, verified: str, now: int) -> Unit[None]:
     """Replace the actor's e-mail address; "" for none.
-    Raises: Invalid (field `email`, or `current` where the password has changed meanwhile), Forbidden for a token.
+    Raises: Invalid (field `email`, or `current` where the password has changed meanwhile), Forbidden for a token; Taken
+    (field `email`) where another signs in by that address; a sub-account may have anybody's.
     """
     validate.require(email=validate.email(email))
     subject = yield from _oneself(actor_id, verified)
+    if email and subject.account.parent_id is None:
+        yield from changes.queue()
+        yield from require_unused(email, subject.account.id)
     yield from accounts.edit(subject.account.id, email=email)
     yield from conclude(subject.by, "account.edit", subject.account.id, "email", now)
 
@@ -40,11 +45,16 @@ def change_email(actor_id: ActorId, email: str, *, verified: str, now: int) -> U
 def sign_in_name(typed: str) -> Unit[str]:
     """The username that somebody means who signs in: what was typed, or else whose e-mail address alone that is.
 
-    Asks the store the same whatever is found.
+    What a parent calls a sub-account, or says of its address, is about nobody else: it counts where it is no other
+    account's name or address.  Asks the store the same whatever is found.
     """
     named = yield from accounts.by_username(typed)
     known = yield from accounts.by_email(typed, 2)
-    return known[0].username if named is None and len(known) == 1 else typed
+    on_top = [each for each in known if each.parent_id is None]
+    if named is not None and (named.parent_id is None or len(on_top) != 1):
+        return typed
+    of_address = on_top or known
+    return of_address[0].username if len(of_address) == 1 else typed
 
 
 def _oneself(actor_id: ActorId, verified: str) -> Unit[Subject]:

@@ -79,9 +79,11 @@ def require_welcome(applicant: Applicant, *, registration: Registration, now: in
     yield from require_unused(applicant.email)
 
 
-def require_unused(email: str) -> Unit[None]:
-    """Raises: Taken (field `email`) where an account has that address, whatever the case."""
-    if (yield from accounts.by_email(email, 1)):
+def require_unused(email: str, but: int = 0) -> Unit[None]:
+    """Raises: Taken (field `email`) where an account other than `but` signs in by that address, whatever the case."""
+    named = yield from accounts.by_username(email)
+    known = yield from accounts.by_email(email, 2)
+    if any(each is not None and each.id != but for each in (named, *known)):
         raise Taken({"email": ["The email has already been taken."]})
 
 

@@ -13,7 +13,7 @@ from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.published import billing
-from meshd.accounts.toplevel import JUDGED_BY, added, made, require_free, restrained
+from meshd.accounts.toplevel import JUDGED_BY, added, end_keys, made, require_free, restrained
 from meshd.accounts.trail import between, conclude
 from meshd.model import Account, Identity
 from meshd.store.statements import accounts, audit, bans, claims, identities, series, tokens, tops, usage
@@ -115,6 +115,7 @@ def edit(
     if password_hash is not None:
         columns |= {"password_hash": password_hash, "password_by": subject.origin}
         yield from tokens.end_access(subject.account.id)
+        yield from end_keys(subject.account)
     if columns:
         yield from accounts.edit(subject.account.id, **columns)
         if JUDGED_BY & columns.keys():

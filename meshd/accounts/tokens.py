@@ -32,7 +32,6 @@ from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit
 from meshd.topology import Plan, ProxyHost
 from meshd.values.times import end_of
-from meshd.values.tokens import TokenKind
 from meshd.values.traces import Made
 
 
@@ -203,8 +202,8 @@ def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyH
     return list(found)
 
 
-def found(actor_id: ActorId, token_id: int, username: str | None, kind: TokenKind = "") -> Unit[tuple[Subject, Token]]:
-    """The token of that kind, its row locked: a change that is made by the token meanwhile is done before, or refused.
+def found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
+    """The bearer token, its row locked: a change that is made by the token meanwhile is done before, or refused.
     Raises: NotFound where neither the actor nor a sub-account (`username`, if given) holds such a token.
     """
     actor = yield from acting(actor_id, change=True)
@@ -212,7 +211,7 @@ def found(actor_id: ActorId, token_id: int, username: str | None, kind: TokenKin
     named = (yield from subaccount(actor_id, username)).account if username is not None else None
     token = yield from stored.by_id(token_id)
     holder = (yield from accounts.by_id(token.account_id)) if token is not None else None
-    if token is None or holder is None or token.kind != kind or (named is not None and named.id != holder.id):
+    if token is None or holder is None or token.kind or (named is not None and named.id != holder.id):
         raise _absent()
     own = isinstance(actor, Account) and actor.id == holder.id
     if own and isinstance(actor, Account):

@@ -144,7 +144,16 @@ def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: i
     if (yield from accounts.edit(subject.account.id, **columns)) is None:
         raise NotFound("the account was deleted meanwhile")
     yield from tokens.end_access(subject.account.id)
+    yield from end_keys(subject.account)
     yield from conclude(subject.by, "account.password", subject.account.id, "", now, {"password": None})
+
+
+def end_keys(account: Account) -> Unit[None]:
+    """Delete the API keys of a sub-account whose password somebody above has set: nobody there sees its keys, and
+    whoever was not to have the password is not to have one either.
+    """
+    if account.parent_id is not None:
+        yield from tokens.end_keys(account.id)
 
 
 def made(account: Account) -> Changed:

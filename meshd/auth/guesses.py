@@ -4,8 +4,10 @@ Anybody may ask for a slow hash, so many may wait for one, and a stranger's thou
 customer's one.  Who was right before at the same address comes first.  Among all others each guess takes its turn as
 if it had come later by a second for each guess of the networks around it that was wrong of late or has no answer yet:
 the more a network guesses, the longer each of its guesses waits, while a network that asked for nothing so far waits
-for nobody's backlog.  Nothing here depends on whether an account exists: a wait tells nothing of accounts, but, at an
-address that many share and while many wait, whether a name was right there before.
+for nobody's backlog.  A password that somebody known sets comes before strangers' guesses, but not twice in a row while
+any guess waits: a customer may set as many as she likes.  Nothing here depends on whether an account exists: a wait
+tells nothing of accounts, but, at an address that many share and while many wait, whether a name was right there
+before.
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ class Guesses(Generic[T]):
         """When those came that wait."""
         self._debts: Bounded[str, tuple[float, float]] = Bounded(lambda: NETWORKS)
         self._came = 0
+        self._own = False
+        """Whether the job that was taken last is of a password that somebody sets."""
 
     def __len__(self) -> int:
         return len(self._since)
@@ -83,14 +87,15 @@ class Guesses(Generic[T]):
         if len(self._order) > self._bound:
             self.purge()
         while len(self._order) > self._bound:
-            self._drop(self._order.pop(0))
+            self._drop(self._order.pop(self._last()))
 
     def take(self) -> T | None:
         """The job whose turn it is, which waits no longer; None where nobody waits."""
         while self._order:
-            first = self._order.pop()
+            first = self._order.pop(self._first())
             if self._matters(first):
                 del self._since[first.job]
+                self._own = first.guess is OWN
                 return first.job
             self._drop(first)
         return None
@@ -116,6 +121,17 @@ class Guesses(Generic[T]):
     def owed(self, address: str) -> float:
         """What the networks around an address owe, in guesses."""
         return self._charge(address, 0.0)
+
+    def _first(self) -> int:
+        """The place of the job whose turn it is."""
+        others = (at for at in reversed(range(len(self._order))) if self._order[at].guess is not OWN)
+        end = len(self._order) - 1
+        return next(others, end) if self._own else end
+
+    def _last(self) -> int:
+        """The place of the job that gives way: where most are of passwords that somebody sets, the newest of those."""
+        own = [at for at, each in enumerate(self._order) if each.guess is OWN]
+        return own[0] if len(own) > self._bound // 2 else 0
 
     def _matters(self, each: _Waiting[T]) -> bool:
         since = self._since.get(each.job)

@@ -20,7 +20,7 @@ from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.cli.restraint import add_to_account
 from meshd.cli.roster import brief
-from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
+from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment, number_argument
 from meshd.model import Account, Identity
 from meshd.selection import stem
 from meshd.store.unit import Unit
@@ -60,7 +60,9 @@ def add_to(top: Verbs) -> None:
 def _add_terms(parser: ArgumentParser, of_plan: str) -> None:
     parser.add_argument("--plan", help=f"one of the settings' plans {of_plan}")
     parser.add_argument("--role", choices=ROLES)
-    parser.add_argument("--billing-day", type=int, metavar="DAY", help="1 to 31; a month without it takes its last day")
+    parser.add_argument(
+        "--billing-day", type=number_argument, metavar="DAY", help="1 to 31; a month without it takes its last day"
+    )
     told = "0 for none; fractions are allowed; of a sub-account its parent cannot set more then"
     parser.add_argument("--monthly-limit", type=limit_argument, metavar="GB", help=told)
     parser.add_argument("--total-limit", type=limit_argument, metavar="GB", help=told)

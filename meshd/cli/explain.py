@@ -15,6 +15,7 @@ from meshd.cli import output
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.resolving import look_up
+from meshd.cli.values import number_argument
 from meshd.config import Config
 from meshd.config.endpoints import TCP, parsed
 from meshd.exits.destinations import Judge, OwnListeners
@@ -52,7 +53,7 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("--proxy", metavar="PROXY", help="its name or its domain; the first of the settings else")
     parser.add_argument("--select", default="", metavar="TEXT", help="wishes, as behind the user name: country-us")
     parser.add_argument(
-        "--token", type=int, metavar="ID", help="as `token list` shows it, in the place of the password"
+        "--token", type=number_argument, metavar="ID", help="as `token list` shows it, in the place of the password"
     )
     parser.add_argument("--plain", action="store_true", help="a request for http://, in the place of a tunnel")
     parser.add_argument("--udp", action="store_true", help="datagrams, in the place of a tunnel")

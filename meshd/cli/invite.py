@@ -10,19 +10,21 @@ from meshd.accounts.invitations import MOST, Invitation
 from meshd.cli.context import Context
 from meshd.cli.paging import every
 from meshd.cli.parser import Verbs
-from meshd.cli.values import human_moment, moment, time_argument
+from meshd.cli.values import human_moment, moment, number_argument, time_argument
 
 
 def add_to(top: Verbs) -> None:
     verbs = top.noun("invite", "codes of invitation, by which people register at ProxyHat's API")
     parser = verbs.verb("create", create, "make a code and print it, this once")
     parser.add_argument("--label", default="", help="up to 100 characters")
-    parser.add_argument("--uses", type=int, default=1, metavar="N", help="how many people register by it; 1 by default")
+    parser.add_argument(
+        "--uses", type=number_argument, default=1, metavar="N", help="how many people register by it; 1 by default"
+    )
     told = "when it ends, YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS (UTC); never, if not given"
     parser.add_argument("--until", type=time_argument, default=0, metavar="TIME", help=told)
     verbs.verb("list", listing, "all invitations, the newest first")
     verbs.verb("delete", delete, "take an invitation back").add_argument(
-        "id", type=int, help="as `invite list` shows it"
+        "id", type=number_argument, help="as `invite list` shows it"
     )
 
 

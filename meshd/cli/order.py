@@ -14,7 +14,7 @@ from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.paging import every
 from meshd.cli.parser import Verbs
-from meshd.cli.values import human_bytes, human_moment
+from meshd.cli.values import human_bytes, human_moment, number_argument
 from meshd.config.errors import suggestion
 from meshd.values import money
 from meshd.values.offers import seller
@@ -29,13 +29,15 @@ def add_to(nouns: Verbs) -> None:
     parser = verbs.verb("list", listing, "orders, the newest first")
     parser.add_argument("--account", default="", metavar="NAME", help="of one account alone")
     parser.add_argument("--state", default="", choices=STATES, help="in this state alone")
-    verbs.verb("show", show, "one order").add_argument("number", type=int)
+    verbs.verb("show", show, "one order").add_argument("number", type=number_argument)
     parser = verbs.verb("settle", settle, "note that an order was paid: its bytes are added, once")
-    parser.add_argument("number", type=int)
+    parser.add_argument("number", type=number_argument)
     parser.add_argument("--reference", default="", metavar="TEXT", help="what the payment is called")
-    verbs.verb("cancel", cancel, "cancel an order that waits for its payment").add_argument("number", type=int)
+    verbs.verb("cancel", cancel, "cancel an order that waits for its payment").add_argument(
+        "number", type=number_argument
+    )
     parser = verbs.verb("invoice", invoice, "write the invoice of an order that was paid, a PDF")
-    parser.add_argument("number", type=int)
+    parser.add_argument("number", type=number_argument)
     parser.add_argument("file", help="- for standard output")
 
 

@@ -11,6 +11,7 @@ from meshd.accounts.errors import NotFound
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
+from meshd.cli.values import number_argument
 from meshd.model import Identity, Token
 from meshd.store.unit import Unit
 from meshd.topology import Plan
@@ -40,7 +41,7 @@ def add_to_account(verbs: Verbs) -> None:
 def add_to_token(verbs: Verbs) -> None:
     parser = verbs.verb("rules", token_rules, "show or change where requests by a token may go")
     parser.add_argument("name", nargs="?", help="the account; refuses another's token")
-    parser.add_argument("id", type=int, help="as `token list` shows it")
+    parser.add_argument("id", type=number_argument, help="as `token list` shows it")
     _add_rules(parser)
 
 

@@ -13,7 +13,7 @@ from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.restraint import add_to_token
-from meshd.cli.values import human_moment, moment
+from meshd.cli.values import human_moment, moment, number_argument
 from meshd.model import Token
 from meshd.store.unit import Unit
 from meshd.values.rules import parsed
@@ -45,7 +45,7 @@ def add_to(top: Verbs) -> None:
 
 def _add_id(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="the account; refuses another's token")
-    parser.add_argument("id", type=int, help="as `token list` shows it")
+    parser.add_argument("id", type=number_argument, help="as `token list` shows it")
 
 
 def create(context: Context, args: Namespace) -> None:

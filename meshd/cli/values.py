@@ -10,6 +10,7 @@ from meshd.model import GB
 from meshd.values.times import iso, read_time
 
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?\Z", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,30}\Z")
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -26,6 +27,15 @@ def limit_bytes(text: str) -> int:
     if size and size < 1:
         raise ValueError(f"{text[:40]!r} GB is less than a byte")
     return int(size)
+
+
+def number_argument(text: str) -> int:
+    """A whole number in decimal digits, for argparse, whose own `int` reads `1_0` and the digits of every script.
+    Raises: ArgumentTypeError.
+    """
+    if not _NUMBER.match(text):
+        raise ArgumentTypeError(f"{text[:40]!r} is not a whole number")
+    return int(text)
 
 
 def percent(text: str) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+from threading import Event
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from meshd.accounts import invitations, registering
+from meshd.accounts import hostusers, invitations, oneself, registering, toplevel
 from meshd.accounts.attempt import perform_blocking
 from meshd.accounts.errors import AccountError, Forbidden, Invalid, NotFound, Taken
 from meshd.accounts.holders import NOTHING
+from meshd.accounts.profile import NewAccount
 from meshd.accounts.registering import Applicant, Entry, parts
 from meshd.model import Account
 from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts, proxies, tokens
-from meshd.store.unit import Unit
+from meshd.store.unit import Row, Statement, Unit
 from meshd.topology import PLANS
 from tests.accounts.support import DAY, NOON, OPERATOR, AccountsCase, OnPostgres, named
 from tests.support.stores import migrated_postgres_url
@@ -211,6 +215,60 @@ class AtOnceTests(TestCase):
     def test_one_address(self) -> None:
         self.assertEqual(self.race("open", email="ann@mail.example"), ["", *["Taken"] * 5])
 
+    def test_one_address_whoever_gives_it(self) -> None:
+        """While somebody takes an address, who else wants it waits: by registering, as a user, as her own."""
+        new = NewAccount(username="ann", password_hash="h")
+        terms = toplevel.Terms("10")
+        ann = self.store.run(toplevel.create, OPERATOR, new, terms=terms, plans=PLANS, proxies=(), now=NOON)
+        user = {"password_hash": "h", "role": "viewer", "plans": PLANS, "now": NOON}
+        ways: list[Callable[[str], Unit[Any]]] = [
+            lambda email: registering.register(applicant(email), **how(email=email)),
+            lambda email: hostusers.create(OPERATOR, name="Bo Example", email=email, **user),
+            lambda email: oneself.change_email(ann.id, email, verified="h", now=NOON),
+        ]
+        for number, (first, second) in enumerate(permutations(ways, 2)):
+            with named(number):
+                self.assertEqual(self.one_after_the_other(first, second, f"a{number}@x.example"), "Taken")
+
+    def one_after_the_other(
+        self, first: Callable[[str], Unit[Any]], second: Callable[[str], Unit[Any]], email: str
+    ) -> str:
+        """What comes of the second that begins before the first has ended, which has looked who has that address."""
+        begun, go_on, other = Event(), Event(), self.open()
+
+        def slowly() -> Unit[Any]:
+            unit = first(email)
+            statement, looked = next(unit), False
+            while True:
+                if looked:
+                    begun.set()
+                    go_on.wait(60)
+                looked = looked or "lower(email)" in statement.sql
+                try:
+                    statement = unit.send((yield statement))
+                except StopIteration:
+                    return
+
+        def run() -> str:
+            try:
+                perform_blocking(self.open().run, second, email)
+            except AccountError as error:
+                return type(error).__name__
+            return ""
+
+        with ThreadPoolExecutor(2) as threads:
+            taking = threads.submit(other.run, slowly)
+            self.assertTrue(begun.wait(60))
+            outcome = threads.submit(run)
+            while not outcome.done() and not self.somebody_waits():
+                pass
+            go_on.set()
+            taking.result()
+            return outcome.result()
+
+    def somebody_waits(self) -> bool:
+        return bool(self.store.run(waiting))
+
     def test_the_last_use_of_an_invitation(self) -> None:
         code = invitations.new_code()
         self.store.run(
@@ -223,3 +281,8 @@ class AtOnceTests(TestCase):
             now=NOON,
         )
         self.assertEqual(self.race("invite", code=code), ["", "", *["Invalid"] * 4])
+
+
+def waiting() -> Unit[list[Row]]:
+    """Whoever waits for a lock of the database's."""
+    return (yield Statement("select 1 from pg_stat_activity where wait_event_type = 'Lock'", {}))

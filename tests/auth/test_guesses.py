@@ -44,6 +44,26 @@ class GuessesTests(SynchronousTestCase):
         self.guesses.put(OWN, "a new password")
         self.assertEqual(self.order(), ["10.2.0.1 0", "a new password", "10.0.0.1 0", "10.1.0.1 1"])
 
+    def test_passwords_that_somebody_sets(self) -> None:
+        """However many a customer sets, every other turn is that of who signs in, the known before strangers."""
+        for number in range(4):
+            self.guesses.put(OWN, f"set {number}")
+        self.come("10.0.0.1", "10.1.0.1")
+        self.come("10.2.0.1", known=True)
+        expected = ["set 0", "10.2.0.1 0", "set 1", "10.0.0.1 0", "set 2", "10.1.0.1 1", "set 3"]
+        self.assertEqual(self.order(), expected)
+        self.guesses.put(OWN, "set later")
+        self.assertEqual(self.order(), ["set later"])
+
+    def test_too_many_passwords_that_somebody_sets(self) -> None:
+        """The newest of them give way, and no stranger's guess."""
+        guesses: Guesses[str] = Guesses(10, self.clock.seconds, self.refused.append)
+        for number in range(4):
+            guesses.put(Guess(f"10.{number}.0.1", False), f"guess {number}")
+        for number in range(20):
+            guesses.put(OWN, f"set {number}")
+        self.assertEqual(self.refused, [f"set {number}" for number in range(6, 20)])
+
     def test_a_burst_of_one_address_stands_behind_one_of_another(self) -> None:
         """Each of its guesses that has no answer yet puts its next one back."""
         self.come(*["10.0.0.1"] * 50)

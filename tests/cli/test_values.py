@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -43,6 +45,17 @@ class ValueTests(SynchronousTestCase):
         ):
             with named(repr(text)):
                 self.assertRaises(ValueError, values.limit_bytes, text)
+
+    def test_whole_numbers(self) -> None:
+        """In decimal digits; no command takes what Python's int() would beside them, and a wrong id for another's."""
+        for text, number in (("0", 0), ("12", 12), ("-3", -3), ("9" * 30, 10**30 - 1)):
+            with named(text):
+                self.assertEqual(values.number_argument(text), number)
+        for text in ("", "1_0", " 1", "1 ", "+1", "\u0661", "\uff11", "1.0", "1e1", "0x1", "9" * 31):
+            with named(repr(text)):
+                self.assertRaises(ArgumentTypeError, values.number_argument, text)
+        folder = Path(values.__file__).parent
+        self.assertEqual([each.name for each in folder.glob("*.py") if "type=int" in each.read_text()], [])
 
     def test_human_bytes(self) -> None:
         """Three digits, in the unit that fits."""

@@ -171,9 +171,14 @@ class SessionContract(StoreContract):
         self.assertFalse(await self.store.run(factors.take_recovery_code, self.bob.id, key(3)))
 
     async def test_by_email(self) -> None:
-        """Whatever the case; several where several have it; an account without one is nobody's."""
+        """Whatever the case; several where several have it, sub-accounts last; one without any is nobody's."""
         for name, email in (("a", "One@x.example"), ("b", "two@x.example"), ("c", "TWO@x.example"), ("d", "")):
             await self.create(name, email=email)
         for asked, expected in (("one@X.example", ["a"]), ("two@x.example", ["b", "c"]), ("", []), ("x", [])):
             found = await self.store.run(accounts.by_email, asked, 2)
             self.assertEqual(sorted(each.username for each in found), expected)
+        parent = await self.create("e")
+        for name in ("f", "g"):
+            await self.create(name, parent, email="one@x.example")
+        found = await self.store.run(accounts.by_email, "one@x.example", 2)
+        self.assertEqual(found[0].username, "a")

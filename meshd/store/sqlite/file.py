@@ -27,6 +27,9 @@ T = TypeVar("T")
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
 
+IN_VAIN_SECONDS = 0.25
+"""How long once that was in vain, until a unit gets its turn: whoever stands behind others waits for each of them."""
+
 PRAGMAS = ("synchronous = normal", "foreign_keys = on", "temp_store = memory")
 
 CACHE = 2_000
@@ -73,7 +76,17 @@ def translate(error: Exception) -> StoreError:
 
 def is_broken(error: BaseException) -> bool:
     """Whether the file is to be opened anew after this error, before the next unit."""
-    return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _BROKEN
+    return _code(error) in _BROKEN
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another process, which writes, was waited for in vain."""
+    return _code(error) in _PASSING
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary code of the driver's exception that an error is for; 0 for none."""
+    return int(getattr(error.__cause__, "sqlite_errorcode", 0)) & 0xFF
 
 
 class SQLiteFile:
@@ -90,6 +103,7 @@ class SQLiteFile:
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._checked = False
+        self._patience = BUSY_SECONDS
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date; the names of the files that were applied.  Raises: SchemaError."""
@@ -152,6 +166,7 @@ class SQLiteFile:
             if self._inode is None:
                 raise StoreUnavailable(f"there is no database at {self.path}: `meshd migrate` makes one")
             self._connection = _connect(self.path, self._cache)
+            self._patience = BUSY_SECONDS
         return self._connection
 
     def _run(
@@ -164,11 +179,27 @@ class SQLiteFile:
         except _Writes:
             pass
         writer = _Writer(connection)
-        with _transaction(connection, "begin immediate"):
+        with self._turn(connection), _transaction(connection, "begin immediate"):
+            self._wait(connection, BUSY_SECONDS)
             result = drive(unit(*args, **kwargs), writer)
         if writer.published:
             self._published()
         return result
+
+    @contextmanager
+    def _turn(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Let those who come after a writer that has waited in vain not wait as long."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            if is_locked(error):
+                self._wait(connection, min(IN_VAIN_SECONDS, BUSY_SECONDS))
+            raise
+
+    def _wait(self, connection: sqlite3.Connection, seconds: float) -> None:
+        if self._patience != seconds:
+            execute(connection, f"pragma busy_timeout = {int(seconds * 1000)}")
+            self._patience = seconds
 
 
 @contextmanager

@@ -55,9 +55,10 @@ def uuid_of(account_id: int) -> Unit[str]:
 
 
 def by_email(email: str, limit: int) -> Unit[list[Account]]:
-    """At most `limit` accounts with that e-mail address, whatever the case."""
+    """At most `limit` accounts with that e-mail address, whatever the case; those that are no sub-accounts first."""
     rows = yield Statement(
-        f"select {COLUMNS} from accounts where lower(email) = lower(:email) and email <> '' limit :limit",
+        f"select {COLUMNS} from accounts where lower(email) = lower(:email) and email <> ''"
+        " order by case when parent_id is null then 0 else 1 end limit :limit",
         {"email": searchable(email), "limit": limit},
     )
     return [read(row) for row in rows]

@@ -188,6 +188,11 @@ def end_access(account_id: int, but: int = 0) -> Unit[None]:
     )
 
 
+def end_keys(account_id: int) -> Unit[None]:
+    """Delete the keys that an account's holder has made for the API below `/v1`."""
+    yield Statement("delete from tokens where account_id = :account_id and kind = 'key'", {"account_id": account_id})
+
+
 def hold(token_id: int) -> Unit[bool]:
     """Whether the token is active; it is locked then, so that nobody puts it out of use before this unit ends."""
     rows = yield Statement("update tokens set active = 1 where id = :id and active = 1 returning id", {"id": token_id})

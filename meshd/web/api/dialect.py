@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
-from meshd.accounts.errors import AccountError, Invalid
+from meshd.accounts.errors import AccountError, Invalid, TooMany
 from meshd.model import Admission, Refusal
 from meshd.web.api import answers
 from meshd.web.api.wording import STATUSES, messages
@@ -61,7 +61,8 @@ class ProxyMesh:
         status, retry_after = next(answers.RULINGS[kind] for kind in type(error).__mro__ if kind in answers.RULINGS)
         if isinstance(error, Invalid):
             return Reply(dict(error.messages), status)
-        return answers.refused(status, error.detail, retry_after)
+        wait = error.seconds if isinstance(error, TooMany) else 0
+        return answers.refused(status, error.detail, max(retry_after, wait))
 
     def busy(self) -> Reply:
         return answers.unavailable(answers.BUSY_PAUSE)

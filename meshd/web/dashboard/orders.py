@@ -7,6 +7,7 @@ from meshd.accounts.coupons import LONGEST as CODE
 from meshd.accounts.cursors import LONGEST
 from meshd.accounts.errors import NotFound
 from meshd.accounts.orders import Found
+from meshd.web import flood
 from meshd.web.dashboard.pages import EMPTY_FORM, NO_STORE, Filled, PageRoutes
 from meshd.web.forms import LARGEST_STORED, Form, Reading
 from meshd.web.problems import Worded
@@ -21,6 +22,10 @@ NAME = 64
 
 
 class OrderRoutes(PageRoutes):
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._codes = flood.of_coupons(services.clock)
+
     def mount(self, room: Room) -> None:
         self._page(room, ORDERS, self.listing, ("cursor",))
         self._change(room, ORDERS, self.order, ("offer", "coupon"))
@@ -58,16 +63,17 @@ class OrderRoutes(PageRoutes):
                 if offer is None:
                     field.wrong("offer", Worded("Choose one of those that are sold."))
             assert offer is not None
-            made = await self._perform(
-                orders.create,
-                caller.actor,
-                None,
-                offer,
-                coupon=coupon,
-                plans=self._live.topology.plans,
-                selling=selling,
-                now=self._now(),
-            )
+            with self._codes.guessing(caller.id, coupon):
+                made = await self._perform(
+                    orders.create,
+                    caller.actor,
+                    None,
+                    offer,
+                    coupon=coupon,
+                    plans=self._live.topology.plans,
+                    selling=selling,
+                    now=self._now(),
+                )
             paid = made.state == "settled"
             said = f"Order {made.id} was made" + (": it costs nothing, and its traffic was added." if paid else ".")
             return self._done(caller, ORDERS, said)

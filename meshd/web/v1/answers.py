@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from meshd.accounts import errors
 from meshd.web.forms import WHOLE
 from meshd.web.predicates import predicate
-from meshd.web.problems import Problem
+from meshd.web.problems import Problem, Worded
 from meshd.web.reply import EMPTY, Fields, Reply
 
 JSON = "application/json"
@@ -121,6 +121,8 @@ def named(error: errors.Invalid, names: Mapping[str, str]) -> errors.Invalid:
 
 
 def _sentence(name: str, problem: Problem) -> str:
+    if name == WHOLE and isinstance(problem, Worded):
+        return _capital(f"{predicate(problem)}.")
     what = "body" if name == WHOLE else f"{name.replace('_', ' ')} field"
     return f"The {what} {predicate(problem)}."
 

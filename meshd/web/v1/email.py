@@ -9,13 +9,13 @@ from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.mail.letter import Letter
 from meshd.values.mailboxes import is_mailbox
 from meshd.web.document import Document
+from meshd.web.flood import Flood
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes, Services
 from meshd.web.v1 import answers
 from meshd.web.v1.factor import CODE
-from meshd.web.v1.flood import Flood
 from meshd.web.v1.proofs import Proofs
 
 PATH = "/v1/profile/email"

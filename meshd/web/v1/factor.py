@@ -7,10 +7,14 @@ never again after `enable`: a stolen key would be the whole second factor.
 
 from __future__ import annotations
 
+from functools import partial
+
 import segno
 
 from meshd.accounts import oneself, secondfactor
 from meshd.accounts.validate import PASSWORD
+from meshd.model import Account
+from meshd.values.mailboxes import is_mailbox
 from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
@@ -22,6 +26,8 @@ from meshd.web.v1.proofs import Proofs, new_password
 FACTOR = "/v1/profile/2fa"
 CODE = 40
 """Characters of a code as somebody may type it."""
+SHOWN = 100
+"""Characters of an e-mail address that stands in a QR code, which takes the longer to draw the more it says."""
 
 
 class FactorRoutes(Routes):
@@ -49,7 +55,7 @@ class FactorRoutes(Routes):
         """Show what an authenticator needs, and the recovery codes, this once."""
         secret, codes = secondfactor.new_secret(), secondfactor.new_recovery_codes()
         await self._perform(secondfactor.prepare, caller.actor, secret, codes, now=self._now())
-        return answers.payload(self._shown(caller, secret) | {"recovery_codes": codes})
+        return answers.payload(await self._shown(caller, secret) | {"recovery_codes": codes})
 
     async def confirm(self, caller: Caller, form: Form) -> Reply:
         """Switch it on with what the authenticator shows; every other sign-in ends."""
@@ -66,7 +72,7 @@ class FactorRoutes(Routes):
     async def qr(self, caller: Caller, form: Form) -> Reply:
         """Show once more what waits for its confirmation."""
         secret = await self._perform(secondfactor.prepared, caller.actor, now=self._now())
-        return answers.payload(self._shown(caller, secret))
+        return answers.payload(await self._shown(caller, secret))
 
     async def recovery_codes(self, caller: Caller, form: Form) -> Reply:
         """None, since they were shown once; the envelope's `meta` has how many are left."""
@@ -90,14 +96,20 @@ class FactorRoutes(Routes):
         await self._proofs.with_code(caller, field, secondfactor.switch_off, caller.actor, code, now=self._now())
         return answers.payload({"enabled": False, "message": "Two-factor authentication is disabled."})
 
-    def _shown(self, caller: Caller, secret: str) -> dict[str, object]:
-        v1, account = self._live.topology.v1, caller.account
-        issuer = (v1.domain if v1 else "") or "meshd"
-        return {"qr": drawn(secondfactor.uri(secret, account.email or account.username, issuer)), "secret": secret}
+    async def _shown(self, caller: Caller, secret: str) -> dict[str, object]:
+        v1 = self._live.topology.v1
+        uri = secondfactor.uri(secret, called(caller.account), (v1.domain if v1 else "") or "meshd")
+        return {"qr": await self._services.aside(partial(drawn, uri)), "secret": secret}
+
+
+def called(account: Account) -> str:
+    """What an authenticator calls an account: by the e-mail address, where that is one that a QR code has room for."""
+    email = account.email
+    return email if is_mailbox(email) and len(email) <= SHOWN else account.username
 
 
 def drawn(uri: str) -> str:
-    """The QR code as the data URI of an SVG.  The mask is given: to try all eight would hold up everybody else."""
+    """The QR code as the data URI of an SVG.  The mask is given: to try all eight takes eight times as long."""
     code = segno.make(uri, micro=False, mask=2, boost_error=False)
     drawing: str = code.svg_data_uri(scale=5, border=2)
     return drawing

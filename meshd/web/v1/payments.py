@@ -12,12 +12,13 @@ from meshd.accounts.errors import Invalid
 from meshd.accounts.orders import MOST, Order
 from meshd.values import money
 from meshd.values.offers import KINDS, Offer
+from meshd.web import flood
 from meshd.web.document import Document, Members
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
-from meshd.web.services import Routes
+from meshd.web.services import Routes, Services
 from meshd.web.v1 import answers
 from meshd.web.v1.coupons import PLAN
 from meshd.web.v1.values import moment, number
@@ -35,6 +36,10 @@ STATUSES = {"open": "pending", "settled": "completed", "cancelled": "cancelled",
 
 
 class PaymentRoutes(Routes):
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._codes = flood.of_coupons(services.clock)
+
     def mount(self, room: Room) -> None:
         room.route("GET", PATH, Who.ANY, self.listing, ("limit", "cursor"))
         room.route("POST", PATH, Who.ANY, self.create, NEW)
@@ -62,16 +67,17 @@ class PaymentRoutes(Routes):
         assert offer is not None
         topology = self._live.topology
         try:
-            order = await self._perform(
-                orders.create,
-                caller.actor,
-                None,
-                offer,
-                coupon=coupon,
-                plans=topology.plans,
-                selling=topology.selling,
-                now=self._now(),
-            )
+            with self._codes.guessing(caller.id, coupon):
+                order = await self._perform(
+                    orders.create,
+                    caller.actor,
+                    None,
+                    offer,
+                    coupon=coupon,
+                    plans=topology.plans,
+                    selling=topology.selling,
+                    now=self._now(),
+                )
         except Invalid as error:
             return answers.of_rule(answers.named(error, NAMES))
         told = {"success": True, "payment_id": str(order.id), **self._details(order)}

@@ -19,13 +19,13 @@ from meshd.topology import Plan
 from meshd.values.v1 import GATEWAY
 from meshd.web.call import Call
 from meshd.web.document import Document
+from meshd.web.flood import Flood
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.room import Room
 from meshd.web.services import Routes, Services
 from meshd.web.v1 import answers
 from meshd.web.v1.email import proof_token, proving
-from meshd.web.v1.flood import Flood
 from meshd.web.v1.proofs import new_password
 from meshd.web.v1.signin import granted
 

@@ -172,8 +172,7 @@ def _limit(member: Members, form: Document) -> int | None:
         return None
     if isinstance(value, int):
         return member.number("traffic_limit")
-    text = member.text("traffic_limit", SIZE) or ""
-    found = size(text)
+    found = size(member.text("traffic_limit", SIZE) or "") if isinstance(value, str) else None
     if found is None:
         member.wrong("traffic_limit", Worded("must be a number of bytes, or a size such as 5GB"))
     return found

@@ -293,6 +293,32 @@ class FileTests(OnSQLite, TestCase):
         other.execute("rollback")
         await self.record()
 
+    async def test_locked_for_long(self) -> None:
+        """Only the first writer waits for as long as a change takes; who waits behind it is answered soon after."""
+        waited: list[float] = []
+        plain = sqlite_file.execute
+
+        def noted(connection: sqlite3.Connection, sql: str, params: Any = ()) -> Any:
+            if sql == "begin immediate":
+                waited.append(plain(connection, "pragma busy_timeout")[0][0])
+            return plain(connection, sql, params)
+
+        self.patch(sqlite_file, "execute", noted)
+        self.patch(sqlite_file, "BUSY_SECONDS", 0.2)
+        self.patch(sqlite_file, "IN_VAIN_SECONDS", 0.03)
+        self.store = await self.open()
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("begin immediate")
+        waited.clear()
+        for _ in range(3):
+            with self.assertRaises(StoreUnavailable):
+                await self.record()
+        other.execute("rollback")
+        await self.record()
+        await self.record()
+        self.assertEqual(waited, [200, 30, 30, 30, 200])
+
     async def test_queue_bound(self) -> None:
         """When too much waits, more is refused at once."""
         self.patch(sqlite, "QUEUE", 10)

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.web.v1.flood import IN_ALL, PER_ADDRESS
+from meshd.web.flood import IN_ALL, PER_ADDRESS
 from tests.threats.v1.stage import V1Stage, sound
 from tests.web.support import Answer, Line, read_answers, request
 

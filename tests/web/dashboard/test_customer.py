@@ -183,6 +183,18 @@ class SettingsTests(CustomerTestCase):
         page = self.filled(EMAIL, email="none", current="secret")
         self.assertEqual((page.status, page.form(EMAIL)["email"]), (400, "none"))
 
+    def test_an_email_address_of_another(self) -> None:
+        """It is refused, and told ten times an hour: whoever tries many does not learn whose they are."""
+        self.signed_in("eve").open(EMAIL)
+        eve = self.signed_in("eve")
+        eve.open(EMAIL)
+        eve.send(EMAIL, email="eve@mail.example", current="secret")
+        for number in range(12):
+            page = self.filled(EMAIL, email="Eve@mail.example", current="secret")
+            expected = (400, "has already been taken") if number < 10 else (429, "too often")
+            self.assertEqual((page.status, expected[1] in page.text), (expected[0], True))
+        self.assertEqual(self.another().sign_in("eve@mail.example").status, 200)
+
     def test_sessions(self) -> None:
         """Shown with browser and address; one ended, all others ended; another's is not there to be ended."""
         other = self.another()

@@ -63,6 +63,17 @@ class OrderTests(PagesTestCase):
         page = self.browser.send(ORDERS, offer="ten", coupon="gift")
         self.assertIn("Order 1 was made: it costs nothing", page.text)
 
+    def test_guessing_a_coupon(self) -> None:
+        """Twenty wrong codes in an hour; then no code is looked at, and what is ordered without one is ordered."""
+        self.browser.open(ORDERS)
+        form = self.browser.page.form(ORDERS) | {"offer": "ten"}
+        for number in range(22):
+            page = self.browser.ask("POST", ORDERS, form | {"coupon": f"wrong{number}"})
+            with named(number):
+                expected = (400, False) if number < 20 else (429, True)
+                self.assertEqual((page.status, "too many codes were wrong" in page.text.lower()), expected)
+        self.assertEqual(self.browser.ask("POST", ORDERS, form | {"coupon": ""}).status, 303)
+
     def test_what_is_refused(self) -> None:
         """Offers that are none, numbers that are another's."""
         ordered(self.world, "eve")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 from pyotp import TOTP
 
-from tests.web.support import named
+from meshd.accounts import oneself
+from meshd.web.v1 import factor
+from tests.web.support import NOON, named, result
 from tests.web.v1.support import V1TestCase
+
+T = TypeVar("T")
 
 WANTED = (403, {"message": "Two-factor authentication required.", "requires_2fa": True})
 NEW = {"password": "another secret", "password_confirmation": "another secret"}
@@ -55,6 +63,31 @@ class FactorTests(V1TestCase):
         ):
             with named(path):
                 self.assertEqual(self.do(method, path, body).status, 403)
+
+    def test_the_picture_is_drawn_aside(self) -> None:
+        """It takes milliseconds, which are nobody else's."""
+        aside: list[str] = []
+
+        async def noted(work: Callable[[], T]) -> T:
+            drawn = work()
+            aside.append(str(drawn))
+            return drawn
+
+        object.__setattr__(self.world.services, "aside", noted)
+        self.assertEqual(aside, [self.begun()["qr"]])
+        self.do("GET", "/profile/2fa/qr-code")
+        self.assertEqual(len(aside), 2)
+
+    def test_a_picture_of_any_address(self) -> None:
+        """One that has no room, or would take a tenth of a second to draw, is not in it."""
+        plain = "a" * 60 + "@" + "b" * 39
+        for email, called in ((plain, plain), (f"{plain}b", "jo"), ("💥" * 243 + "@x.example", "jo"), ("", "jo")):
+            with named(email):
+                jo = self.world.jo
+                self.assertEqual(factor.called(replace(jo, email=email)), called)
+                given = {"verified": jo.password_hash, "now": NOON}
+                result(self.world.accounts.perform(oneself.change_email, jo.id, email, **given))
+                self.assertLess(len(str(self.begun()["qr"])), 20_000)
 
     def test_the_picture_is_of_the_address(self) -> None:
         """A data URI, as the SDK's own tests have it."""

@@ -62,6 +62,19 @@ class KeyTests(V1TestCase):
                     self.assertEqual(answer.seen, (404, {"message": "The requested resource was not found."}))
         self.assertEqual(len(self.do("GET", "/profile/api-keys", who="eve").json), 1)
 
+    def test_a_sub_account_has_its_own(self) -> None:
+        """It regenerates and deletes them; its parent neither sees them nor gets a secret of theirs."""
+        key = self.new(who="sub")
+        self.assertEqual(self.do("GET", "/profile/api-keys").json, [])
+        for method, path in (("DELETE", ""), ("POST", "/regenerate")):
+            with named(method):
+                self.assertEqual(self.do(method, f"/profile/api-keys/{key['id']}{path}").status, 404)
+        fresh = self.do("POST", f"/profile/api-keys/{key['id']}/regenerate", who="sub")
+        self.assertEqual(fresh.status, 200)
+        self.assertEqual(self.do("GET", "/auth/user", who=str(key["plain_text_token"])).status, 401)
+        self.assertEqual(self.do("DELETE", f"/profile/api-keys/{key['id']}", who="sub").status, 204)
+        self.assertEqual(self.do("GET", "/auth/user", who=fresh.json["plain_text_token"]).status, 401)
+
     def test_so_many(self) -> None:
         for _ in range(MOST_KEYS):
             self.new()

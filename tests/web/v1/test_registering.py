@@ -7,7 +7,7 @@ from typing import Any
 from meshd.accounts import invitations
 from meshd.accounts.ownership import Operator
 from meshd.values.v1 import V1
-from meshd.web.v1.flood import HOUR, PER_ADDRESS, Flood, Wait
+from meshd.web.flood import HOUR, PER_ADDRESS, Flood, Wait
 from tests.web.support import NOON, Answer, named, result
 from tests.web.v1.support import V1TestCase
 

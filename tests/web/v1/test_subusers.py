@@ -15,6 +15,7 @@ MASK = "********"
 FOREIGN = "00000000-0000-4000-8000-000000000000"
 ABSENT = (404, {"message": "The requested resource was not found."})
 GB = 2**30
+SIZE = "The traffic limit field must be a number of bytes, or a size such as 5GB."
 
 
 class SubUserTests(V1TestCase):
@@ -38,6 +39,18 @@ class SubUserTests(V1TestCase):
 
     def perform(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
         return result(self.world.accounts.perform(unit, *args, **kwargs))
+
+    def test_what_is_told_of_a_wrong_body(self) -> None:
+        """In one sentence that says what would be right."""
+        for body, told in (
+            (b"[]", "The body must be a JSON object."),
+            (b"{", "The body is no valid JSON."),
+            (b'{"proxy_password": "abcdefgh", "traffic_limit": 5.5}', SIZE),
+            (b'{"proxy_password": "abcdefgh", "traffic_limit": []}', SIZE),
+        ):
+            with named(body):
+                answer = self.do("POST", "/sub-users", body)
+                self.assertEqual((answer.status, answer.json["description"]), (422, told))
 
     def test_a_new_one(self) -> None:
         """All that the SDK reads, the password as it was set; told the same by list and by uuid."""

@@ -1,0 +1,106 @@
+"""Bounds what may be tried in an hour: so often from one address or by one account, so often in all.
+
+A registration costs the store a row that stays, and the processor a slow hash; whether an e-mail address is somebody's
+is told to whoever wants to have it.  The memory is each process's own: several processes together allow as many times
+more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+
+from meshd.accounts.errors import Invalid, TooMany
+from meshd.bounded import Bounded
+
+HOUR = 3600.0
+PER_ADDRESS = 20
+"""In an hour from one address: an office that shares one is not shut out."""
+IN_ALL = 200
+"""In an hour: what one person can look through, and a tenth of a second of hashing each minute."""
+ASKED_BY_ACCOUNT, ASKED_IN_ALL = 10, 500
+"""Changes of an e-mail address that are tried in an hour: whose an address is can be learnt by them."""
+TOO_OFTEN = "the e-mail address was to be changed too often; try again later"
+GUESSED_BY_ACCOUNT = 20
+"""Codes of coupons that are wrong, in an hour: what a code is worth is money."""
+TOO_MANY_CODES = "too many codes were wrong; try again later"
+ADDRESSES = 10_000
+"""That are remembered; of more the oldest is forgotten, and then the bound of all holds alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long to wait, and how many tries an hour are allowed."""
+
+    seconds: int
+    limit: int
+
+
+class Flood:
+    """Counts as a bucket that fills evenly: all of an hour's tries may come at once, and then one after the other."""
+
+    def __init__(self, clock: Callable[[], float], per_address: int = PER_ADDRESS, in_all: int = IN_ALL) -> None:
+        self._clock = clock
+        self._per_address = per_address
+        self._in_all = in_all
+        self._full: Bounded[str, float] = Bounded(lambda: ADDRESSES)
+        """By address, when all of its tries are there again."""
+        self._all = 0.0
+
+    def tried(self, address: str) -> Wait | None:
+        """Count a try; or say how long to wait, and count nothing."""
+        now = self._clock()
+        one = _after(self._full.get(address, 0.0), now, self._per_address)
+        all_ = _after(self._all, now, self._in_all)
+        for full, limit in ((one, self._per_address), (all_, self._in_all)):
+            if full - now > HOUR:
+                return Wait(ceil(full - now - HOUR), limit)
+        self._full.put(address, one)
+        self._all = all_
+        return None
+
+    @contextmanager
+    def guessing(self, account_id: int, code: str) -> Iterator[None]:
+        """Count a code that an account names, unless nothing that is wrong with the code comes out of the block.
+        Raises: TooMany, before.
+        """
+        if not code.strip():
+            yield
+            return
+        self.require(account_id, TOO_MANY_CODES)
+        try:
+            yield
+        except Invalid as error:
+            if "code" not in error.messages:
+                self._give_back(str(account_id))
+            raise
+        except BaseException:
+            self._give_back(str(account_id))
+            raise
+        self._give_back(str(account_id))
+
+    def _give_back(self, address: str) -> None:
+        self._full.put(address, self._full.get(address, 0.0) - HOUR / self._per_address)
+        self._all -= HOUR / self._in_all
+
+    def require(self, account_id: int, told: str) -> None:
+        """Count a try of an account's.  Raises: TooMany, with that text."""
+        if (wait := self.tried(str(account_id))) is not None:
+            raise TooMany(told, wait.seconds, wait.limit)
+
+
+def of_coupons(clock: Callable[[], float]) -> Flood:
+    """The bound on guesses of coupons' codes: by account, since a bound of all would keep everybody from using any."""
+    return Flood(clock, GUESSED_BY_ACCOUNT, 1_000_000)
+
+
+def of_addresses(clock: Callable[[], float]) -> Flood:
+    """The bound on changes of e-mail addresses."""
+    return Flood(clock, ASKED_BY_ACCOUNT, ASKED_IN_ALL)
+
+
+def _after(full: float, now: float, tries: int) -> float:
+    """When all tries are there again after one more; a clock that was set back is not waited for."""
+    return max(now, min(full, now + HOUR)) + HOUR / tries
