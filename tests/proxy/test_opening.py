@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,8 +27,8 @@ class Coming:
     proxy = "open"
     introduced = False
 
-    def __init__(self, plane: Any, first: bytes = PREFACE, protocol: str | None = "h2") -> None:
-        """first: what it says after the handshake; protocol: what it has chosen by it."""
+    def __init__(self, plane: Any, first: Iterable[bytes] = (PREFACE,), protocol: str | None = "h2") -> None:
+        """first: what it says after the handshake, by and by; protocol: what it has chosen by it."""
         self.buffer = b"\x16"
         self.phases: list[bool] = []
         self.speech: object = None
@@ -38,7 +39,7 @@ class Coming:
         self.watcher: Any = self
         self.wire: Any = self
         self.peer, self.sealed = PEER, SimpleNamespace(protocol=protocol)
-        self._first = first
+        self._first = iter(first)
         self.task = Task(self._come(plane), lambda error: None)
         self.task.resume()
 
@@ -65,8 +66,9 @@ class Coming:
         return True
 
     async def receive(self) -> bool:
-        self.buffer = self._first
-        return True
+        piece = next(self._first, b"")
+        self.buffer += piece
+        return bool(piece)
 
     def alive(self) -> None:
         """Nothing is timed here."""
@@ -80,7 +82,7 @@ class MeetTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.part = Clock(), 0.0
         live = SimpleNamespace(
-            limits=SimpleNamespace(head_bytes=4096),
+            limits=SimpleNamespace(head_bytes=4096, request_line_bytes=100),
             timeouts=SimpleNamespace(head=10.0),
             topology=SimpleNamespace(udp=SimpleNamespace(on=False), proxies={}),
         )
@@ -95,8 +97,8 @@ class MeetTests(SynchronousTestCase):
             wheel=Wheel(self.clock),
         )
 
-    def come(self, first: bytes = PREFACE, protocol: str | None = "h2") -> Coming:
-        client = Coming(self.plane, first, protocol)
+    def come(self, *first: bytes, protocol: str | None = "h2") -> Coming:
+        client = Coming(self.plane, first or (PREFACE,), protocol)
         self.addCleanup(client.close)
         return client
 
@@ -155,15 +157,33 @@ class MeetTests(SynchronousTestCase):
         rows = [
             (PREFACE, "h2", Session),
             (PREFACE + b"more", "h2", Session),
-            (PREFACE[:1], "h2", Session),
             (PREFACE, "http/1.1", HttpSpeech),
             (PREFACE, None, HttpSpeech),
             (b"CONNECT a.test:443 HTTP/1.1\r\n", "h2", HttpSpeech),
             (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "h2", Session),
             (b"INVALID CONNECTION PREFACE\r\n\r\n", "h2", Session),
-            (b"CONNECT a.test:443 HTTP/1.1", "h2", Session),  # not whole
+            (b"CONNECT a.test:443 HTTP/1.2\r\n", "h2", Session),
+            (b"CONNECT  HTTP/1.1\r\n", "h2", Session),
+            (b"\r\nGET http://a.test/ HTTP/1.1\r\n", "h2", Session),
+            (b"GET http://" + b"a" * 100, "h2", HttpSpeech),  # which refuses it
             (b"PUT http://a.test/ HTTP/1.1\r\n", "h2", HttpSpeech),
         ]
         for first, protocol, speech in rows:
-            client = self.come(first, protocol)
-            self.assertIs(type(client.speech), speech, (first, protocol))
+            for pieces in ((first,), [first[at : at + 1] for at in range(len(first))], (first[:5], first[5:])):
+                client = self.come(*pieces, protocol=protocol)
+                self.assertIs(type(client.speech), speech, (pieces, protocol))
+                self.assertTrue(first.startswith(client.buffer))
+
+    def test_no_longer_than_it_may_be_either(self) -> None:
+        """It is waited for more; who leaves before that has told nothing."""
+        for first, rest in (
+            (b"P", b"UT http://a.test/ HTTP/1.1\r\n"),
+            (b"PRI * HTTP/", b"2.0\r\n\r\nSM\r\n\r\n"),
+            (b"PRI * HTTP/2", b""),
+            (b"GET http://a.test/ HTTP/1.1\r", b"\n"),
+            (b"GET http://a.test/ X", b""),
+            (b"GET\t", b""),
+        ):
+            self.assertEqual(self.come(first).met, not rest, first)
+            client = self.come(first, rest or b"never read")
+            self.assertEqual((client.met, client.buffer), (True, first + rest))

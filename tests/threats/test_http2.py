@@ -273,11 +273,15 @@ class HostileTests(SynchronousTestCase):
         self.serves(self.beside)
 
     def test_no_preface(self) -> None:
-        """A client that chose HTTP/2 and speaks HTTP/1.1 is served by that; one that speaks neither is not."""
-        plain = b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"
-        session = self.session(preface=False)
-        session.sock.sendall(plain)
-        self.assertTrue(session.sock.recv(4096).startswith(b"HTTP/1.1 407 "))
+        """A client that chose HTTP/2 and speaks HTTP/1.1 is served by that, however slowly; one that speaks neither is
+        not.
+        """
+        plain = b"PUT http://a.test/ HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n"
+        for size in (len(plain), 1):
+            session = self.session(preface=False)
+            for at in range(0, len(plain), size):
+                session.sock.sendall(plain[at : at + size])
+            self.assertTrue(session.sock.recv(4096).startswith(b"HTTP/1.1 407 "))
         other = self.session(preface=False)
         other.raw(b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n")
         other.until_gone()
