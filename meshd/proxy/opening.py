@@ -39,20 +39,23 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return False
     named = plane.live.topology.proxies.get(client.proxy)
     senders = named.proxy_protocol_from if named is not None else ()
-    if (client.introduced or (senders and _is_in(client.wire.peer, senders))) and not await client.introduce():
-        return False
+    peer = came = client.wire.peer
+    if client.introduced or (senders and _is_in(came, senders)):
+        if not await client.introduce():
+            return False
+        peer = client.wire.peer if client.wire.peer != came else ""  # a balancer answers for none of its clients
     if client.buffer[0] >= _PRINTABLE:
         return True
     if client.buffer[0] == HANDSHAKE and plane.tls is not None:
         client.speech = None
-        if not await _may_begin(client, plane):
+        if not await _may_begin(client, plane, peer):
             return False
         if not await client.take_off_tls(plane.tls()) or not await client.receive():
             return False
         is_http_2 = await _speaks_http_2(client, plane.live.limits.request_line_bytes)
         if is_http_2 is None:
             return False
-        client.speech = Session(client, plane) if is_http_2 else HttpSpeech(client, plane)
+        client.speech = Session(client, plane, peer) if is_http_2 else HttpSpeech(client, plane)
     if client.buffer[0] == VERSION:
         client.speech = SocksSpeech(client)
     elif client.buffer[0] == OLD_VERSION:
@@ -60,12 +63,12 @@ async def meet(client: Client, plane: DataPlane) -> bool:
     return True
 
 
-async def _may_begin(client: Client, plane: DataPlane) -> bool:
-    """Let a client whose address has offended wait before its handshake; False where it comes too late then.
+async def _may_begin(client: Client, plane: DataPlane, peer: str) -> bool:
+    """Let a client whose address has offended wait before its handshake; False where it comes too late then.  peer:
+    that address, "" where nobody's is known.
 
     The more clients of that address wait, the less each does: none of them is ended to make room for others.
     """
-    peer = client.wire.peer
     seconds = plane.offenders.delay(peer)
     if not seconds:
         return True

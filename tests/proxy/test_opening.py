@@ -25,10 +25,15 @@ class Coming:
     """A client who begins a handshake."""
 
     proxy = "open"
-    introduced = False
 
-    def __init__(self, plane: Any, first: Iterable[bytes] = (PREFACE,), protocol: str | None = "h2") -> None:
-        """first: what it says after the handshake, by and by; protocol: what it has chosen by it."""
+    def __init__(
+        self, plane: Any, first: Iterable[bytes] = (PREFACE,), protocol: str | None = "h2", named: str | None = None
+    ) -> None:
+        """first: what it says after the handshake, by and by; protocol: what it has chosen by it; named: its address as
+        a balancer says, "" where that does not know; None where it comes by itself.
+        """
+        self.introduced = named is not None
+        self._named = named
         self.buffer = b"\x16"
         self.phases: list[bool] = []
         self.speech: object = None
@@ -46,6 +51,10 @@ class Coming:
     async def _come(self, plane: Any) -> None:
         client: Any = self
         self.met = await meet(client, plane)
+
+    async def introduce(self) -> bool:
+        self.peer = self._named or self.peer
+        return True
 
     def handshake(self, *, over: bool) -> None:
         self.phases.append(over)
@@ -120,6 +129,25 @@ class MeetTests(SynchronousTestCase):
         self.assertEqual((client.shaken, client.phases), (False, [False]))
         self.clock.advance(A_MOMENT)
         self.assertEqual((client.shaken, client.met), (True, True))
+
+    def test_behind_a_balancer(self) -> None:
+        """Whoever it names waits for what was done there, and nobody for what clients did that it does not name."""
+        self.offend()
+        for named, waits in ((None, True), ("192.0.2.2", False), ("", False), (PEER, False)):
+            client = Coming(self.plane, named=named)
+            self.addCleanup(client.close)
+            self.assertEqual(client.shaken, not waits, named)
+        for _ in range(FREE):
+            self.plane.offenders.note("192.0.2.2")
+        client = Coming(self.plane, named="192.0.2.2")
+        self.assertFalse(client.shaken)
+
+    def test_who_answers_for_a_session(self) -> None:
+        """The address that a balancer names, or none."""
+        for named, whose in ((None, PEER), ("192.0.2.2", "192.0.2.2"), ("", "")):
+            client = Coming(self.plane, named=named)
+            self.addCleanup(client.close)
+            self.assertEqual(getattr(client.speech, "_peer", None), whose)
 
     def test_who_leaves(self) -> None:
         """Is noticed at once, and leaves nothing behind."""

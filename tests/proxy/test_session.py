@@ -38,7 +38,7 @@ class SessionTests(SynchronousTestCase):
         plane, client = mock.MagicMock(), mock.MagicMock()
         plane.live.limits.head_bytes, plane.wheel.monotonic = 32_768, 0.0
         plane.offenders.offends.return_value = False
-        self.session: Any = Session(client, plane)
+        self.session: Any = Session(client, plane, "192.0.2.1")
         self.addCleanup(self.session._writer._coroutine.close)
         self.session._took(PREFACE + frame(SETTINGS, 0, 0))
 
@@ -64,7 +64,7 @@ class SessionTests(SynchronousTestCase):
         """Is given for nothing, by each of those clients who give it most often."""
         for size, updates in ((1, 2), (100, 2), (16_000, 8), (16_000, 17)):
             self.setUp()
-            for _ in range(10 * SHARE):
+            for _ in range(2 * SHARE):
                 self.session._restraint.sent(size)
                 self.session._took(window(0, size) * updates)
             self.assertFalse(self.session.sending.over, (size, updates))
@@ -145,7 +145,7 @@ class LetGoTests(SynchronousTestCase):
             wheel=SimpleNamespace(monotonic=0.0),
         )
         owner: Any = client
-        session = Weak(owner, plane)
+        session = Weak(owner, plane, "192.0.2.1")
         reading: Any = session.read()
         owner.task = Task(reading, lambda error: None)
         owner.task.resume()
