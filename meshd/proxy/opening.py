@@ -29,6 +29,9 @@ _BEGUN = re.compile(rb"[A-Z]{1,32}+(?: (?:[!-~]++(?: ([!-~\r\n]*+))?)?)?")
 
 _VERSIONS = (b"HTTP/1.1\r\n", b"HTTP/1.0\r\n")
 
+_EITHER = b"PRI * HTTP/"
+"""What both begin with."""
+
 _PRINTABLE = 0x20
 """HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
 
@@ -52,7 +55,7 @@ async def meet(client: Client, plane: DataPlane) -> bool:
             return False
         if not await client.take_off_tls(plane.tls()) or not await client.receive():
             return False
-        is_http_2 = await _speaks_http_2(client, plane.live.limits.request_line_bytes)
+        is_http_2 = await _speaks_http_2(client, plane)
         if is_http_2 is None:
             return False
         client.speech = Session(client, plane, peer) if is_http_2 else HttpSpeech(client, plane)
@@ -93,16 +96,19 @@ async def _wait(client: Client, plane: DataPlane, seconds: float) -> None:
             waits.cancel()
 
 
-async def _speaks_http_2(client: Client, longest: int) -> bool | None:
+async def _speaks_http_2(client: Client, plane: DataPlane) -> bool | None:
     """Whether a client who may is to be heard so: not if it begins with a request of HTTP/1.1.  Go's net/http (1.19)
     offers HTTP/2 to a proxy, and then writes CONNECT as HTTP/1.1 has it.  None where it leaves before that is told.
 
-    longest: bytes of a line that is waited for; one that goes on is HTTP/1.1's, to be refused as that.
+    A line that does not end, in time or in its bound, is HTTP/1.1's, to be refused as that.
     """
+    longest = plane.live.limits.request_line_bytes
     secure = client.wire.sealed
     if secure is None or secure.protocol != HTTP_2:
         return False
     while (is_request := _begins_request(client.buffer)) is None and len(client.buffer) <= longest:
+        if client.speech is None and not _EITHER.startswith(client.buffer):
+            client.speech = HttpSpeech(client, plane)
         if not await client.receive():
             return None
     return is_request is False

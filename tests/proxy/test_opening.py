@@ -215,3 +215,10 @@ class MeetTests(SynchronousTestCase):
             self.assertEqual(self.come(first).met, not rest, first)
             client = self.come(first, rest or b"never read")
             self.assertEqual((client.met, client.buffer), (True, first + rest))
+
+    def test_who_says_that_the_rest_does_not_come(self) -> None:
+        """HTTP/1.1, once it can be nothing else but that; nobody knows an answer for either."""
+        for first, speaks in ((b"P", False), (b"PRI * HTTP/", False), (b"PU", True), (b"GET http://a", True)):
+            client = self.come(first)
+            self.assertIs(client.met, False)
+            self.assertEqual(isinstance(client.speech, HttpSpeech), speaks, first)
