@@ -18,6 +18,7 @@ from werkzeug.routing import Rule
 from meshd.config.sources import NATIVE
 from meshd.fast import built
 from meshd.fast.places import Fast
+from tests.support.thisrun import RUN
 
 SLOW = ("live/", "threats/", "load/", "faults/", "bench/", "hosts/acme/")
 """Folders of tests that start daemons, browsers and servers, or take long for another reason."""
@@ -35,6 +36,8 @@ POSTGRES = "Postgres"
 def pytest_configure(config: pytest.Config) -> None:
     """Have each path of the web compiled once in a process: every test of a room mounts all six hundred anew.
 
+    All processes of a run have one folder for what is dear to make, and any of them may use.
+
     Who asks for the native part has it in every test, and in every daemon that a test starts.  An example of a property
     that takes long is no failure.
     """
@@ -43,6 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("the native part is not built, or not of this: python setup.py build_ext --inplace")
         config.stash[STANDING] = Fast(module)
         config.stash[STANDING].begin()
+    if not hasattr(config, "workerinput"):  # the process that starts the others, or the only one
+        os.environ[RUN] = tempfile.mkdtemp(prefix="meshd-tests-run-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(RUN), ignore_errors=True))
     settings.register_profile("no test depends on the machine's speed", deadline=None)
     settings.load_profile("no test depends on the machine's speed")
     compiled: dict[str, dict[str, Any]] = {}

@@ -8,6 +8,7 @@ from meshd.hosts import answers
 from meshd.hosts.answers import Lines
 from meshd.hosts.plane import HostPlane
 from meshd.hosts.request import HostRequest
+from meshd.http1.grammar import method_read
 from meshd.http1.head import HeadLimits, read_request
 from meshd.model import Refusal
 from meshd.passing.connection import Connection
@@ -26,6 +27,7 @@ class HostSpeech:
         self._secure = secure
         self._last: HostRequest | None = None
         self._method = b""
+        """Of the request that was read last; b"" while one is being read, or was refused as it was."""
         self._first = b""
         """The head of the client's first request, which was all that had come: until that request is passed on."""
         self._limits: Limits | None = None
@@ -81,5 +83,5 @@ class HostSpeech:
 
     def refusal(self, no: Refusal, pages: Mapping[int, bytes], extra: Lines, *, keep: bool) -> bytes:
         """The answer to a request that is refused, or that could not be read; keep: whether the connection goes on."""
-        with_body = self._method != b"HEAD"
+        with_body = (self._method or method_read(self._client.buffer)) != b"HEAD"
         return answers.refusal(no.reason, pages, extra, retry_after=no.retry_after, keep=keep, with_body=with_body)

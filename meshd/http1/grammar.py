@@ -28,6 +28,9 @@ REQUEST_LINE = re.compile(
     rb"(?:\r\n)?([" + TCHAR + rb"]{1,%d}+) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" % LONGEST_METHOD
 )
 
+# The beginning of such a line, however it goes on, where that tells the method.
+_METHOD_READ = re.compile(rb"(?:\r\n)?([" + TCHAR + rb"]{1,%d}+) " % LONGEST_METHOD)
+
 # The SP before an absent reason phrase may be missing: many origins leave it out, and that cannot be read in two ways.
 # Any three digits: 999 is in use.
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([" + TEXT + rb"]*+))?\r\n")
@@ -50,6 +53,12 @@ def read_fields(buffer: bytes | bytearray, start: int, end: int) -> list[tuple[b
     if _NO_FIELD in pairs:
         return None
     return [(name, value.rstrip(b" \t")) for name, value in pairs]
+
+
+def method_read(buffer: bytes | bytearray) -> bytes:
+    """The method of a request that is refused or unfinished, however its line goes on; b"" where it is not known."""
+    found = _METHOD_READ.match(buffer)
+    return found[1] if found else b""
 
 
 def control(line: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from h2.events import (
     ConnectionTerminated,
+    Event,
     PingAckReceived,
     PingReceived,
     PriorityUpdated,
@@ -16,19 +17,26 @@ from h2.events import (
     SettingsAcknowledged,
     StreamReset,
     UnknownFrameReceived,
+    WindowUpdated,
 )
 
-COSTLY = (
-    ConnectionTerminated,
-    PingAckReceived,
-    PingReceived,
-    PriorityUpdated,
-    RemoteSettingsChanged,
-    SettingsAcknowledged,
-    StreamReset,
-    UnknownFrameReceived,
+from meshd.http2.library import Ignored
+
+COSTLY = frozenset(
+    {
+        ConnectionTerminated,
+        PingAckReceived,
+        PingReceived,
+        PriorityUpdated,
+        RemoteSettingsChanged,
+        SettingsAcknowledged,
+        StreamReset,
+        UnknownFrameReceived,
+    }
 )
-"""What counts, besides requests that are malformed or refused, frames without content and those that come too late."""
+"""What counts, besides requests that are malformed or refused, frames without content, those that come too late, and
+room that nothing was sent for.
+"""
 
 MALFORMED = 5
 """How much a malformed request counts."""
@@ -58,21 +66,53 @@ SMALL = 1024
 """Bytes below which DATA counts as a whole late frame, since it takes as long as a large one."""
 
 
+BEGUN = 4
+"""Times that a peer may give room for each stream that it begins, besides those for what it is sent: as it begins."""
+
+A_FRAME = 2
+"""Times for each frame of DATA that it is sent: by the stream, and by all together."""
+
+A_READ = 1024
+"""Bytes of DATA for which it may do so once more: some clients do as their program reads; Go's each 4 KiB."""
+
+MOST_ROOM = 64 * 1024
+"""Times that a peer may have left: those of 58 MB that it was sent, and has not read yet."""
+
+
 class Restraint:
     """A bucket of allowance for one session, or one stream of capsules; and what a stranger's session may send."""
 
-    __slots__ = ("_late", "_left", "_share", "_since", "_unknown")
+    __slots__ = ("_late", "_left", "_room", "_share", "_since", "_unknown")
 
     def __init__(self, now: float, *, less: bool = False) -> None:
         """now: monotonic seconds; less: whether the peer comes from where many were told to go."""
         self._left = self._share = float(LESS if less else SHARE)
         self._since = now
         self._late = 0.0
+        self._room = 0
+        """Times that the peer may give room for nothing."""
         self._unknown = UNKNOWN
 
     def began(self) -> None:
-        """Note that a stream was begun, for which frames may come late."""
+        """Note that a stream was begun, for which room may be given, and frames may come late."""
         self._late = min(MOST_LATE, self._late + LATE)
+        self._room = min(MOST_ROOM, self._room + BEGUN)
+
+    def sent(self, size: int) -> None:
+        """Note that the peer was sent a frame of DATA, of so many bytes, for which it may give room again."""
+        self._room = min(MOST_ROOM, self._room + A_FRAME + size // A_READ)
+
+    def cost(self, event: Event) -> float:
+        """What the frame costs that says this, as far as that is to be seen without its stream."""
+        kind = type(event)
+        if kind in COSTLY:
+            return 1.0
+        if kind is WindowUpdated:
+            self._room -= 1
+            if self._room < 0:
+                self._room = 0
+                return 1.0
+        return self.late(event.size) if isinstance(event, Ignored) else 0.0
 
     def late(self, size: int) -> float:
         """What a frame costs that came for nobody; size: bytes of DATA, 0 for any other frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshd.exits.choosing import Choice
 from meshd.http1.errors import BadMessage
+from meshd.http1.grammar import method_read
 from meshd.http1.head import HeadLimits, read_request
 from meshd.model import Refusal
 from meshd.proxy import replies
@@ -23,6 +24,7 @@ class HttpSpeech:
         self._plane = plane
         self._last: ProxyRequest | None = None
         self._method = b""
+        """Of the request that was read last; b"" while one is being read, or was refused as it was."""
         self._head = b""
         """Of a tunnel whose head was read and was all that had come: that head."""
         self._limits: Limits | None = None
@@ -79,4 +81,5 @@ class HttpSpeech:
         return replies.established(label, choice.not_found, request_id, moved=choice.moved)
 
     def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:
-        return replies.refusal(no, request_id, keep=keep, with_body=self._method != b"HEAD")
+        method = self._method or method_read(self._client.buffer)
+        return replies.refusal(no, request_id, keep=keep, with_body=method != b"HEAD")

@@ -30,7 +30,9 @@ ADDRESSES = 10_000
 
 
 class Offenders:
-    """IPv6 addresses count by their /64, as for bans; clients without an address, who come by a Unix socket, do not."""
+    """IPv6 addresses count by their /64, as for bans; clients without an address do not, as those by a Unix socket,
+    and those of whom a balancer does not say who they are: it would answer for all of them.
+    """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         """seconds: a monotonic clock's."""

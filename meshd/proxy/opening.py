@@ -22,7 +22,15 @@ from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
 
 _REQUEST = re.compile(rb"[A-Z]{1,32}+ [!-~]++ HTTP/1\.[01]\r\n")
-"""What HTTP/1.1 begins with, where it is written in one piece."""
+"""What HTTP/1.1 begins with."""
+
+_BEGUN = re.compile(rb"[A-Z]{1,32}+(?: (?:[!-~]++(?: ([!-~\r\n]*+))?)?)?")
+"""The same as far as it has come, with what there is of the version."""
+
+_VERSIONS = (b"HTTP/1.1\r\n", b"HTTP/1.0\r\n")
+
+_EITHER = b"PRI * HTTP/"
+"""What both begin with."""
 
 _PRINTABLE = 0x20
 """HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
@@ -34,17 +42,23 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return False
     named = plane.live.topology.proxies.get(client.proxy)
     senders = named.proxy_protocol_from if named is not None else ()
-    if (client.introduced or (senders and _is_in(client.wire.peer, senders))) and not await client.introduce():
-        return False
+    peer = came = client.wire.peer
+    if client.introduced or (senders and _is_in(came, senders)):
+        if not await client.introduce():
+            return False
+        peer = client.wire.peer if client.wire.peer != came else ""  # a balancer answers for none of its clients
     if client.buffer[0] >= _PRINTABLE:
         return True
     if client.buffer[0] == HANDSHAKE and plane.tls is not None:
         client.speech = None
-        if not await _may_begin(client, plane):
+        if not await _may_begin(client, plane, peer):
             return False
         if not await client.take_off_tls(plane.tls()) or not await client.receive():
             return False
-        client.speech = Session(client, plane) if _speaks_http_2(client) else HttpSpeech(client, plane)
+        is_http_2 = await _speaks_http_2(client, plane)
+        if is_http_2 is None:
+            return False
+        client.speech = Session(client, plane, peer) if is_http_2 else HttpSpeech(client, plane)
     if client.buffer[0] == VERSION:
         client.speech = SocksSpeech(client)
     elif client.buffer[0] == OLD_VERSION:
@@ -52,12 +66,12 @@ async def meet(client: Client, plane: DataPlane) -> bool:
     return True
 
 
-async def _may_begin(client: Client, plane: DataPlane) -> bool:
-    """Let a client whose address has offended wait before its handshake; False where it comes too late then.
+async def _may_begin(client: Client, plane: DataPlane, peer: str) -> bool:
+    """Let a client whose address has offended wait before its handshake; False where it comes too late then.  peer:
+    that address, "" where nobody's is known.
 
     The more clients of that address wait, the less each does: none of them is ended to make room for others.
     """
-    peer = client.wire.peer
     seconds = plane.offenders.delay(peer)
     if not seconds:
         return True
@@ -82,13 +96,31 @@ async def _wait(client: Client, plane: DataPlane, seconds: float) -> None:
             waits.cancel()
 
 
-def _speaks_http_2(client: Client) -> bool:
+async def _speaks_http_2(client: Client, plane: DataPlane) -> bool | None:
     """Whether a client who may is to be heard so: not if it begins with a request of HTTP/1.1.  Go's net/http (1.19)
-    offers HTTP/2 to a proxy, and then writes CONNECT as HTTP/1.1 has it.
+    offers HTTP/2 to a proxy, and then writes CONNECT as HTTP/1.1 has it.  None where it leaves before that is told.
+
+    A line that does not end, in time or in its bound, is HTTP/1.1's, to be refused as that.
     """
+    longest = plane.live.limits.request_line_bytes
     secure = client.wire.sealed
-    may = secure is not None and secure.protocol == HTTP_2
-    return may and _REQUEST.match(client.buffer) is None
+    if secure is None or secure.protocol != HTTP_2:
+        return False
+    while (is_request := _begins_request(client.buffer)) is None and len(client.buffer) <= longest:
+        if client.speech is None and not _EITHER.startswith(client.buffer):
+            client.speech = HttpSpeech(client, plane)
+        if not await client.receive():
+            return None
+    return is_request is False
+
+
+def _begins_request(buffer: bytes) -> bool | None:
+    """Whether that begins with a request of HTTP/1.1; None while it may, and may as well begin as HTTP/2 does."""
+    if _REQUEST.match(buffer):
+        return True
+    begun = _BEGUN.fullmatch(buffer)
+    may = begun is not None and any(version.startswith(begun[1] or b"") for version in _VERSIONS)
+    return None if may else False
 
 
 def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:

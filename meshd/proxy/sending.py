@@ -56,6 +56,7 @@ class Sending:
         "_pause",
         "_ready",
         "_room_for_all",
+        "_sent",
         "_soon",
         "_waiting",
         "_window",
@@ -63,13 +64,23 @@ class Sending:
         "over",
     )
 
-    def __init__(self, connection: QuickConnection, window: int, again: Again, alive: Callable[[], None]) -> None:
-        """window: bytes that came by all streams before room for them is given; alive: is called where bytes moved."""
+    def __init__(
+        self,
+        connection: QuickConnection,
+        window: int,
+        again: Again,
+        alive: Callable[[], None],
+        sent: Callable[[int], None],
+    ) -> None:
+        """window: bytes that came by all streams before room for them is given; alive: is called where bytes moved;
+        sent: is called for each frame of DATA, with its bytes.
+        """
         self._connection = connection
         self._window = window
         self._came = 0
         """Bytes that came by any stream, for which the client was given no room again."""
         self._again = again
+        self._sent = sent
         self._alive = alive
         self._ready: deque[Sender] = deque()
         """Streams that have something to send, each once."""
@@ -201,9 +212,12 @@ class Sending:
         """Send bytes, for which there is room; last: whether the stream's answer ends with them."""
         if len(data) <= FRAME:
             self._connection.send_data(number, data, last)
+            self._sent(len(data))
             return
         for at in range(0, len(data), FRAME):
-            self._connection.send_data(number, data[at : at + FRAME], last and at + FRAME >= len(data))
+            piece = data[at : at + FRAME]
+            self._connection.send_data(number, piece, last and at + FRAME >= len(data))
+            self._sent(len(piece))
 
     def came(self, size: int) -> None:
         """Give the client room by all streams together for so many bytes that came, once they are many."""

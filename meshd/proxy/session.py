@@ -26,9 +26,9 @@ from h2.exceptions import ProtocolError
 from twisted.logger import Logger
 
 from meshd.exits.choosing import Choice
-from meshd.http2.library import Ignored, offers_extended, opened, shown
+from meshd.http2.library import offers_extended, opened, shown
 from meshd.http2.requests import Asked, Malformed, Requests, trailers
-from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
+from meshd.http2.restraint import MALFORMED, Restraint
 from meshd.http2.slices import Slices
 from meshd.http2.work import work_of
 from meshd.model import Refusal
@@ -56,6 +56,7 @@ class Session:
         "_client",
         "_connection",
         "_pairs",
+        "_peer",
         "_plane",
         "_requests",
         "_restraint",
@@ -64,18 +65,21 @@ class Session:
         "sending",
     )
 
-    def __init__(self, client: Client, plane: DataPlane, *, extended: bool = False) -> None:
-        """extended: whether the client may ask for other protocols (RFC 8441)."""
+    def __init__(self, client: Client, plane: DataPlane, peer: str, *, extended: bool = False) -> None:
+        """peer: the address that answers for what the client does, "" for none; extended: whether it may ask for other
+        protocols (RFC 8441).
+        """
         self._client = client
+        self._peer = peer
         self._plane = plane
         head, extended = plane.live.limits.head_bytes, extended or plane.live.topology.udp.on
         self._connection = opened(streams=STREAMS, window=WINDOW, head=head, extended=extended)
-        self.sending = Sending(self._connection, WINDOW, plane.relay.again, client.alive)
+        self._restraint = Restraint(plane.wheel.monotonic, less=plane.offenders.offends(peer))
+        self.sending = Sending(self._connection, WINDOW, plane.relay.again, client.alive, self._restraint.sent)
         self._streams: dict[int, Stream] = {}
         """Those that are open, STREAMS at most."""
         self._pairs = KeptPairs(plane.resting)
         self._requests = Requests()
-        self._restraint = Restraint(plane.wheel.monotonic, less=plane.offenders.offends(client.wire.peer))
         self._asked = False
         """Whether any stream was begun."""
         self._writer = Task(self.sending.run(client.wire), self._written)
@@ -90,7 +94,7 @@ class Session:
             pass
         finally:
             if self._restraint.spent(self._plane.wheel.monotonic):
-                self._plane.offenders.note(self._client.wire.peer)
+                self._plane.offenders.note(self._peer)
             self.sending.end(ErrorCodes.NO_ERROR)
             for stream in self._streams.values():
                 stream.leave()
@@ -170,8 +174,12 @@ class Session:
             events = self._connection.receive_data(data)
             gone = {event.stream_id for event in events if isinstance(event, StreamReset)}
             for event in events:
+                cost = self._restraint.cost(event)
+                if cost:
+                    self._cost(cost)
                 if isinstance(event, StreamReset) or getattr(event, "stream_id", 0) not in gone:
-                    self._acted(event)
+                    if act := _ACTS.get(type(event)):
+                        act(self, event)
                 elif isinstance(event, DataReceived):
                     self.sending.came(event.flow_controlled_length or 0)
         except ProtocolError:
@@ -181,15 +189,6 @@ class Session:
         if self.sending.is_unread:
             self._too_much()
         return events
-
-    def _acted(self, event: Event) -> None:
-        if isinstance(event, COSTLY):
-            self._cost(1)
-        elif isinstance(event, Ignored):
-            self._cost(self._restraint.late(event.size))
-        act = _ACTS.get(type(event))
-        if act is not None:
-            act(self, event)
 
     def _cost(self, frames: float) -> None:
         if not self._restraint.allows(self._plane.wheel.monotonic, frames):

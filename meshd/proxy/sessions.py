@@ -56,7 +56,7 @@ class SessionConnection(ClientConnection):
     def __init__(self, plane: DataPlane, proxy: str, wire: Wire, line: Line, serve: Serve) -> None:
         super().__init__(plane, proxy, wire)
         self._line = line
-        self.speech = Session(self, plane, extended=True)
+        self.speech = Session(self, plane, wire.peer, extended=True)
         self._serve_one = serve
         self._met = True
 

@@ -110,6 +110,19 @@ class ArrivingTests(HostCase):
         client.close()
         self.assertEqual((self.caps.unauthenticated, self.caps._lingering), (0, {}))
 
+    def test_its_time_in_the_middle_of_a_head(self) -> None:
+        """It is told so, and by HEAD in a head alone."""
+        for method, with_body in ((b"HEAD", False), (b"GET", True)):
+            client = self.world.client()
+            client.send(method + b" /ech")
+            connection = client.connection
+            self.world.hand.until(lambda: connection.buffer, client.far.step)  # noqa: B023 (called at once)
+            self.pass_by(GRACE)
+            self.pass_by(self.world.live.timeouts.head)
+            self.assertTrue(client.ended())
+            self.assertTrue(client.far.got.startswith(b"HTTP/1.1 408 "))
+            self.assertEqual(not client.far.got.endswith(b"\r\n\r\n"), with_body)
+
     def test_who_has_left_at_once(self) -> None:
         """Leaves no count and no deadline behind."""
         near, far = tcp_pair(self)
@@ -361,6 +374,20 @@ class RefusalTests(HostCase):
         self.assertEqual(status(client.ask(GET.replace(b"GET /echo", b"HEAD /#x"))), 400)
         self.assertTrue(client.ended())
         self.assertEqual(client.far.got, b"")
+
+    def test_a_head_that_cannot_be_read(self) -> None:
+        """Neither, wherever the method could be: a bad field, two lengths, a target or fields too long, no end."""
+        for sent, expected in (
+            (GET.replace(b"Host", b"Host "), 400),
+            (GET.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"), 400),
+            (GET.replace(b"/echo", b"/" + b"x" * 20_000), 414),
+            (GET.replace(b"\r\n\r\n", b"\r\n" + b"A: b\r\n" * 300), 431),
+            (GET.replace(b"HTTP/1.1", b"HTTP/3.0"), 505),
+        ):
+            client = World(self, self.host()).client()
+            self.assertEqual(status(client.ask(sent.replace(b"GET", b"HEAD"))), expected)
+            self.assertTrue(client.ended())
+            self.assertEqual(client.far.got, b"")
 
     def test_nothing_that_is_framed_two_ways_arrives(self) -> None:
         """The heads that the forward proxy is attacked with, in the form that origins are asked in."""

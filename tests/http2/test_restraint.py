@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from h2.events import DataReceived, Event, PingReceived, RequestReceived, WindowUpdated
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.restraint import A_SECOND, FULL, LATE, LESS, MOST_LATE, SHARE, SMALL, UNKNOWN, Restraint
+from meshd.http2.library import Ignored
+from meshd.http2.restraint import (
+    A_FRAME,
+    A_READ,
+    A_SECOND,
+    BEGUN,
+    FULL,
+    LATE,
+    LESS,
+    MOST_LATE,
+    MOST_ROOM,
+    SHARE,
+    SMALL,
+    UNKNOWN,
+    Restraint,
+)
+
+GIVEN = WindowUpdated(stream_id=1, delta=1)
 
 
 class RestraintTests(SynchronousTestCase):
@@ -46,6 +64,36 @@ class RestraintTests(SynchronousTestCase):
         for _ in range(10 * MOST_LATE):
             restraint.began()
         self.assertEqual(sum(restraint.late(0) for _ in range(MOST_LATE + 1)), 1)
+
+    def test_room_that_is_given(self) -> None:
+        """Costs nothing as often as there is reason for it: a stream that begins, a frame of DATA, a piece of it."""
+        for reasons, times in (
+            ((), 0),
+            ((Restraint.began,), BEGUN),
+            ((lambda each: each.sent(1),) * 3, 3 * A_FRAME),
+            ((lambda each: each.sent(0),), A_FRAME),
+            ((lambda each: each.sent(16 * 1024),), A_FRAME + 16 * 1024 // A_READ),
+            ((lambda each: each.sent(2**40),), MOST_ROOM),
+        ):
+            restraint = Restraint(0.0)
+            for reason in reasons:
+                reason(restraint)
+            self.assertEqual([restraint.cost(GIVEN) for _ in range(times + 2)], [0] * times + [1, 1], times)
+            restraint.sent(1)
+            self.assertEqual(restraint.cost(GIVEN), 0, "what was paid is no debt")
+
+    def test_what_frames_cost(self) -> None:
+        """By what they say."""
+        request = RequestReceived(stream_id=1, headers=[])
+        data = DataReceived(stream_id=1, data=b"x", flow_controlled_length=1)
+        costs: list[tuple[Event, float]] = [
+            (PingReceived(ping_data=bytes(8)), 1),
+            (Ignored(0), 1),
+            (request, 0),
+            (data, 0),
+        ]
+        for event, cost in costs:
+            self.assertEqual(Restraint(0.0).cost(event), cost, event)
 
     def test_less(self) -> None:
         """Where the peer has a smaller share, it has that and no more, whenever it comes."""

@@ -23,6 +23,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from tests.support.daemon import clean_environment
 from tests.support.origin import authority
 from tests.support.ready import readable
+from tests.support.thisrun import of_this_run
 
 PATIENCE = 180.0
 PAGE = b'"method"'
@@ -355,7 +356,7 @@ PROGRAMS: dict[str, Program] = {
     "Go's net/http": Program(
         # It asks no proxy for 127.0.0.1 and localhost, and takes this one for another name.
         "go", lambda t: ["go", "run", t.file("fetch.go", _GO), t.url.replace("127.0.0.1", "localhost.")], ("http",),
-        environment=lambda t: {**by_environment(t), "GOCACHE": "/tmp/meshd-go-cache", "GOFLAGS": "-mod=mod",
+        environment=lambda t: {**by_environment(t), "GOCACHE": of_this_run("go-cache"), "GOFLAGS": "-mod=mod",
                                "GO111MODULE": "off"},
     ),
     "Tcl's http": Program(

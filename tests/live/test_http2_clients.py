@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.daemon import LiveDaemon, clean_environment, until
 from tests.support.http2 import basic
 from tests.support.origin import RecordingOrigin, authority, pattern
+from tests.support.thisrun import of_this_run
 
 HTTP_2 = 3
 """CURLPROXY_HTTPS2, for which neither package has a name."""
@@ -154,7 +155,7 @@ class ClientsTests(SynchronousTestCase):
         program, trust = folder / "fetch.go", folder / "trust.pem"
         program.write_text(GO)
         trust.write_bytes(self.daemon.certificate.read_bytes() + Path(authority().file).read_bytes())
-        cache = {"GOCACHE": str(folder.resolve()), "GO111MODULE": "off", "SSL_CERT_FILE": str(trust.resolve())}
+        cache = {"GOCACHE": of_this_run("go-cache"), "GO111MODULE": "off", "SSL_CERT_FILE": str(trust.resolve())}
         target = self.secure.url(f"/bytes/{BIG}").replace("127.0.0.1", "localhost")
         since = len(self.daemon.exchanges())
         found = subprocess.run(

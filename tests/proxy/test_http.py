@@ -27,6 +27,22 @@ class RefusedTests(SynchronousTestCase):
                     told = self.refused(*before, target.replace(b"GET", method, 1))
                     self.assertEqual(not told.endswith(b"\r\n\r\n"), with_body, (before, method, target))
 
+    def test_nor_has_one_that_could_not_be_read(self) -> None:
+        """RFC 9110, 9.3.2, wherever its first line tells the method; else nobody knows what was asked."""
+        for rest in (
+            b" http://h.test/ HTTP/1.1\r\nno field\r\n\r\n",
+            b" http://h.test/ HTTP/1.1\r\n" + b"A: b\r\n" * 300,
+            b" http://h.test/ HTTP/2.0\r\n\r\n",
+            b" http://h.test/ and more HTTP/1.1\r\n\r\n",
+            b" " + b"a" * 20_000,
+        ):
+            for before in ((), (GET,), (GET.replace(b"GET", b"HEAD"),)):
+                for begin, with_body in ((b"HEAD", False), (b"\r\nHEAD", False), (b"GET", True), (b"head", True)):
+                    told = self.refused(*before, begin + rest)
+                    self.assertEqual(not told.endswith(b"\r\n\r\n"), with_body, (before, begin, rest))
+        for unread in (b"HEAD\r\n\r\n", b"HEA\0D http://h.test/ HTTP/1.1\r\n\r\n", b"\x16\x03\x01"):
+            self.assertFalse(self.refused(unread).endswith(b"\r\n\r\n"), unread)
+
     def refused(self, *heads: bytes) -> bytes:
         """What a connection is told whose last head is refused."""
         place = SimpleNamespace(known=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,10 +25,15 @@ class Coming:
     """A client who begins a handshake."""
 
     proxy = "open"
-    introduced = False
 
-    def __init__(self, plane: Any, first: bytes = PREFACE, protocol: str | None = "h2") -> None:
-        """first: what it says after the handshake; protocol: what it has chosen by it."""
+    def __init__(
+        self, plane: Any, first: Iterable[bytes] = (PREFACE,), protocol: str | None = "h2", named: str | None = None
+    ) -> None:
+        """first: what it says after the handshake, by and by; protocol: what it has chosen by it; named: its address as
+        a balancer says, "" where that does not know; None where it comes by itself.
+        """
+        self.introduced = named is not None
+        self._named = named
         self.buffer = b"\x16"
         self.phases: list[bool] = []
         self.speech: object = None
@@ -38,13 +44,17 @@ class Coming:
         self.watcher: Any = self
         self.wire: Any = self
         self.peer, self.sealed = PEER, SimpleNamespace(protocol=protocol)
-        self._first = first
+        self._first = iter(first)
         self.task = Task(self._come(plane), lambda error: None)
         self.task.resume()
 
     async def _come(self, plane: Any) -> None:
         client: Any = self
         self.met = await meet(client, plane)
+
+    async def introduce(self) -> bool:
+        self.peer = self._named or self.peer
+        return True
 
     def handshake(self, *, over: bool) -> None:
         self.phases.append(over)
@@ -65,8 +75,9 @@ class Coming:
         return True
 
     async def receive(self) -> bool:
-        self.buffer = self._first
-        return True
+        piece = next(self._first, b"")
+        self.buffer += piece
+        return bool(piece)
 
     def alive(self) -> None:
         """Nothing is timed here."""
@@ -80,7 +91,7 @@ class MeetTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.part = Clock(), 0.0
         live = SimpleNamespace(
-            limits=SimpleNamespace(head_bytes=4096),
+            limits=SimpleNamespace(head_bytes=4096, request_line_bytes=100),
             timeouts=SimpleNamespace(head=10.0),
             topology=SimpleNamespace(udp=SimpleNamespace(on=False), proxies={}),
         )
@@ -95,8 +106,8 @@ class MeetTests(SynchronousTestCase):
             wheel=Wheel(self.clock),
         )
 
-    def come(self, first: bytes = PREFACE, protocol: str | None = "h2") -> Coming:
-        client = Coming(self.plane, first, protocol)
+    def come(self, *first: bytes, protocol: str | None = "h2") -> Coming:
+        client = Coming(self.plane, first or (PREFACE,), protocol)
         self.addCleanup(client.close)
         return client
 
@@ -118,6 +129,25 @@ class MeetTests(SynchronousTestCase):
         self.assertEqual((client.shaken, client.phases), (False, [False]))
         self.clock.advance(A_MOMENT)
         self.assertEqual((client.shaken, client.met), (True, True))
+
+    def test_behind_a_balancer(self) -> None:
+        """Whoever it names waits for what was done there, and nobody for what clients did that it does not name."""
+        self.offend()
+        for named, waits in ((None, True), ("192.0.2.2", False), ("", False), (PEER, False)):
+            client = Coming(self.plane, named=named)
+            self.addCleanup(client.close)
+            self.assertEqual(client.shaken, not waits, named)
+        for _ in range(FREE):
+            self.plane.offenders.note("192.0.2.2")
+        client = Coming(self.plane, named="192.0.2.2")
+        self.assertFalse(client.shaken)
+
+    def test_who_answers_for_a_session(self) -> None:
+        """The address that a balancer names, or none."""
+        for named, whose in ((None, PEER), ("192.0.2.2", "192.0.2.2"), ("", "")):
+            client = Coming(self.plane, named=named)
+            self.addCleanup(client.close)
+            self.assertEqual(getattr(client.speech, "_peer", None), whose)
 
     def test_who_leaves(self) -> None:
         """Is noticed at once, and leaves nothing behind."""
@@ -155,15 +185,40 @@ class MeetTests(SynchronousTestCase):
         rows = [
             (PREFACE, "h2", Session),
             (PREFACE + b"more", "h2", Session),
-            (PREFACE[:1], "h2", Session),
             (PREFACE, "http/1.1", HttpSpeech),
             (PREFACE, None, HttpSpeech),
             (b"CONNECT a.test:443 HTTP/1.1\r\n", "h2", HttpSpeech),
             (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "h2", Session),
             (b"INVALID CONNECTION PREFACE\r\n\r\n", "h2", Session),
-            (b"CONNECT a.test:443 HTTP/1.1", "h2", Session),  # not whole
+            (b"CONNECT a.test:443 HTTP/1.2\r\n", "h2", Session),
+            (b"CONNECT  HTTP/1.1\r\n", "h2", Session),
+            (b"\r\nGET http://a.test/ HTTP/1.1\r\n", "h2", Session),
+            (b"GET http://" + b"a" * 100, "h2", HttpSpeech),  # which refuses it
             (b"PUT http://a.test/ HTTP/1.1\r\n", "h2", HttpSpeech),
         ]
         for first, protocol, speech in rows:
-            client = self.come(first, protocol)
-            self.assertIs(type(client.speech), speech, (first, protocol))
+            for pieces in ((first,), [first[at : at + 1] for at in range(len(first))], (first[:5], first[5:])):
+                client = self.come(*pieces, protocol=protocol)
+                self.assertIs(type(client.speech), speech, (pieces, protocol))
+                self.assertTrue(first.startswith(client.buffer))
+
+    def test_no_longer_than_it_may_be_either(self) -> None:
+        """It is waited for more; who leaves before that has told nothing."""
+        for first, rest in (
+            (b"P", b"UT http://a.test/ HTTP/1.1\r\n"),
+            (b"PRI * HTTP/", b"2.0\r\n\r\nSM\r\n\r\n"),
+            (b"PRI * HTTP/2", b""),
+            (b"GET http://a.test/ HTTP/1.1\r", b"\n"),
+            (b"GET http://a.test/ X", b""),
+            (b"GET\t", b""),
+        ):
+            self.assertEqual(self.come(first).met, not rest, first)
+            client = self.come(first, rest or b"never read")
+            self.assertEqual((client.met, client.buffer), (True, first + rest))
+
+    def test_who_says_that_the_rest_does_not_come(self) -> None:
+        """HTTP/1.1, once it can be nothing else but that; nobody knows an answer for either."""
+        for first, speaks in ((b"P", False), (b"PRI * HTTP/", False), (b"PU", True), (b"GET http://a", True)):
+            client = self.come(first)
+            self.assertIs(client.met, False)
+            self.assertEqual(isinstance(client.speech, HttpSpeech), speaks, first)

@@ -61,7 +61,8 @@ class SendingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.client = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         self.server = opened(streams=10, window=2**17, head=HEAD)
-        self.sending = Sending(self.server, 2**17, lambda call: call(), lambda: None)
+        self.frames: list[int] = []
+        self.sending = Sending(self.server, 2**17, lambda call: call(), lambda: None, self.frames.append)
 
     def begin(self, *windows: int) -> list[Poured]:
         """Streams of which each client's window is that large; the session's is larger than all of them."""
@@ -93,6 +94,15 @@ class SendingTests(SynchronousTestCase):
             events = self.client.receive_data(data)
             found.append([each.stream_id or 0 for each in events if isinstance(each, DataReceived)])
         return found
+
+    def test_frames_are_told_of(self) -> None:
+        """Each of DATA, with its bytes."""
+        (stream,) = self.begin(LARGE)
+        self.sending.body(stream.id, bytes(2 * FRAME + 1), last=False)
+        self.sending.body(stream.id, b"", last=True)
+        self.assertEqual(self.frames, [FRAME, FRAME, 1, 0])
+        sent = self.client.receive_data(self.server.data_to_send())
+        self.assertEqual([len(each.data or b"") for each in sent if isinstance(each, DataReceived)], self.frames)
 
     def test_a_piece_of_each(self) -> None:
         """However much each has: no stream is ever more than one piece ahead of another."""

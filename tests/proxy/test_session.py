@@ -12,12 +12,24 @@ from unittest import mock
 from hpack import Encoder
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.http2.restraint import SHARE
 from meshd.proxy.offenders import Offenders
 from meshd.proxy.session import Session
 from meshd.sockets.task import READING, Pause, Task, parked
 from meshd.sockets.wire import Wire
 from tests.passing.hand import Hand
-from tests.support.frames import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, RST_STREAM, SETTINGS, frame, setting
+from tests.support.frames import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PREFACE,
+    RST_STREAM,
+    SETTINGS,
+    frame,
+    setting,
+    window,
+)
 from tests.support.http2 import get
 
 
@@ -26,7 +38,7 @@ class SessionTests(SynchronousTestCase):
         plane, client = mock.MagicMock(), mock.MagicMock()
         plane.live.limits.head_bytes, plane.wheel.monotonic = 32_768, 0.0
         plane.offenders.offends.return_value = False
-        self.session: Any = Session(client, plane)
+        self.session: Any = Session(client, plane, "192.0.2.1")
         self.addCleanup(self.session._writer._coroutine.close)
         self.session._took(PREFACE + frame(SETTINGS, 0, 0))
 
@@ -35,6 +47,27 @@ class SessionTests(SynchronousTestCase):
         head = frame(HEADERS, END_HEADERS, 1, Encoder().encode(get("a.test", "/", method="POST")))
         self.session._took(head + frame(DATA, 0, 1, bytes(1000)) * 3 + frame(RST_STREAM, 0, 1, b"\0\0\0\x08"))
         self.assertEqual((self.session.sending._came, self.session._streams), (3000, {}))
+
+    def test_room_for_nothing(self) -> None:
+        """Is borne so often and no more, by the session or by a stream that is reset with it."""
+        head = frame(HEADERS, END_HEADERS, 1, Encoder().encode(get("a.test", "/", method="POST")))
+        reset = frame(RST_STREAM, 0, 1, b"\0\0\0\x08")
+        for flood in (window(0, 1), head + window(1, 1) * SHARE + reset):
+            with self.subTest(flood=flood[:20]):
+                self.setUp()
+                for _ in range(SHARE):
+                    if not self.session.sending.over:
+                        self.session._took(flood)
+                self.assertTrue(self.session.sending.over)
+
+    def test_room_for_what_was_sent(self) -> None:
+        """Is given for nothing, by each of those clients who give it most often."""
+        for size, updates in ((1, 2), (100, 2), (16_000, 8), (16_000, 17)):
+            self.setUp()
+            for _ in range(2 * SHARE):
+                self.session._restraint.sent(size)
+                self.session._took(window(0, size) * updates)
+            self.assertFalse(self.session.sending.over, (size, updates))
 
     def test_answers_that_nobody_reads(self) -> None:
         """End the session where too many of them wait."""
@@ -112,7 +145,7 @@ class LetGoTests(SynchronousTestCase):
             wheel=SimpleNamespace(monotonic=0.0),
         )
         owner: Any = client
-        session = Weak(owner, plane)
+        session = Weak(owner, plane, "192.0.2.1")
         reading: Any = session.read()
         owner.task = Task(reading, lambda error: None)
         owner.task.resume()

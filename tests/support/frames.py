@@ -58,6 +58,10 @@ class Frames:
     """The payload of its first SETTINGS."""
     source: str = "127.0.0.1"
     """The address that it comes from."""
+    port: int = 0
+    """Where it connects to, in place of the proxy's port."""
+    header: bytes = b""
+    """What a balancer says before it."""
     encoder: Encoder = field(default_factory=Encoder)
     _decoder: Decoder = field(default_factory=Decoder)
     _buffer: bytes = b""
@@ -65,10 +69,15 @@ class Frames:
     def __post_init__(self) -> None:
         context = ssl.create_default_context(cafile=str(self.daemon.certificate))
         context.set_alpn_protocols(["h2"])
-        plain = socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 60, (self.source, 0))
+        plain = socket.create_connection(("127.0.0.1", self.port or self.daemon.proxy_port), 60, (self.source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.sendall(self.header)
         self._sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
         self.send(PREFACE, frame(SETTINGS, 0, 0, self.settings))
+
+    @property
+    def own_port(self) -> int:
+        return int(self._sock.getsockname()[1])
 
     def close(self) -> None:
         self._sock.close()

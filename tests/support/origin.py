@@ -99,7 +99,8 @@ class RecordingOrigin:
     /until-close/N  N bytes ended by the close      /status/N       an empty answer with that status
     /slow           answers after `release`         /hang           never answers
     /close          closes without an answer        /websocket      101, then sends back what comes
-    and whatever `script` was told.  Anything else is answered as /echo.
+    and whatever `script` was told.  Anything else is answered as /echo.  What is not scripted closes where it was asked
+    to: some clients read on until then, whatever the length.
     """
 
     def __init__(self, owner: Any = None, *, tls: bool = False, host: str = "127.0.0.1", raw: str = "") -> None:
@@ -229,7 +230,8 @@ class RecordingOrigin:
                     with self._news:
                         connection.requests.append(request)
                         self._news.notify_all()
-                    if not await self._answer(request, stream, writer):
+                    asked_to = request.path not in self._scripts and (request.field("connection") or "").lower()
+                    if not await self._answer(request, stream, writer) or asked_to == "close":
                         break
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError, TimeoutError):
             pass

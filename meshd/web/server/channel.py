@@ -16,7 +16,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from meshd.http1.framing import LONGEST_LENGTH
-from meshd.http1.grammar import LONGEST_METHOD
+from meshd.http1.grammar import LONGEST_METHOD, method_read
 from meshd.values.addresses import peer_host
 from meshd.web.server.bounds import Serving
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
@@ -29,6 +29,7 @@ from meshd.web.server.heads import (
     SINGLE,
     Problem,
     origin_form,
+    told,
 )
 
 
@@ -49,6 +50,8 @@ class ApiChannel(HTTPChannel):
     transport: Any
     ticket: Ticket | None = None
     _path = b""
+    _method = b""
+    """Of the request under way, from its first line on, be that good or not; b"" where that does not tell."""
 
     def connectionMade(self) -> None:
         self.bounds = self.site.bounds()
@@ -119,6 +122,7 @@ class ApiChannel(HTTPChannel):
             self._enter(Phase.HEAD)
         self._head_bytes += len(line) + 2
         self._head_lines += 1
+        self._method = self._method or method_read(line)
         if self._head_bytes > self.bounds.head_bytes or self._head_lines > self.bounds.fields + 2:
             self.refuse(431, "too many header fields")
         elif self._head_lines == 1 and len(line) > LONGEST_START:
@@ -135,6 +139,7 @@ class ApiChannel(HTTPChannel):
         if self._head_lines:
             self.refuse(431, "header field too long")
         else:
+            self._method = method_read(line)
             self.refuse(414, "request line too long")
 
     def rawDataReceived(self, data: bytes) -> None:
@@ -163,7 +168,7 @@ class ApiChannel(HTTPChannel):
             super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
-        self._received = 0
+        self._received, self._method = 0, b""
         self.paused = bool(self._waitingForTransport)  # what was read already waits until this answer has left
         self._enter(Phase.IDLE if self.persistent else Phase.CLOSING)  # before super(), which may begin the next
         super().requestDone(request)
@@ -194,9 +199,13 @@ class ApiChannel(HTTPChannel):
     def refuse(self, status: int, detail: str, *fields: tuple[str, str]) -> None:
         """Answer below the routes, read no more, and close when the client had time to see the answer."""
         if self._phase is not Phase.CLOSING:
-            path = self._path.decode("latin-1")
-            self.end_with(self.site.api.closing_answer(status, detail, *fields, path=path))
+            self.end_with(self.closing_answer(status, detail, *fields))
             self.site.note_refusal(self._host(), status, detail)
+
+    def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
+        """A whole answer in the words of the routes, without its body where that was asked for by HEAD."""
+        answer = self.site.api.closing_answer(status, detail, *fields, path=self._path.decode("latin-1"))
+        return told(answer, self._method)
 
     def end_with(self, answer: bytes) -> None:
         """Send that answer, read no more, and close when the client had time to see it."""
@@ -258,6 +267,7 @@ class ApiChannel(HTTPChannel):
 
     def _late(self) -> None:
         if self._received:
+            self._method = self._method or method_read(self._buffer)  # where not even the first line has ended
             self.refuse(408, "request too slow")
         else:
             self._close()

@@ -52,8 +52,7 @@ class CrossingChannel(ApiChannel):
             self._taker = taker
 
     def _no(self, no: Refused) -> None:
-        path = self._path.decode("latin-1")
-        self.decline(no.status, self.site.api.closing_answer(no.status, no.detail, *no.fields, path=path), no.detail)
+        self.decline(no.status, self.closing_answer(no.status, no.detail, *no.fields), no.detail)
 
     # What Twisted calls
 

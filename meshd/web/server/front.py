@@ -16,10 +16,12 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from meshd.http1.errors import BadMessage
+from meshd.http1.grammar import method_read
 from meshd.http1.head import HeadLimits, RequestHead, read_request
 from meshd.tls.server import ReloadableTLS
 from meshd.values.addresses import peer_host
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
+from meshd.web.server.heads import told
 from meshd.web.server.site import ApiSite
 
 _HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the content type that a TLS conversation begins with
@@ -152,7 +154,7 @@ class Front(Protocol):
         self._answered = True
         where = (("Location", location),) if location else ()
         site = self.factory.site
-        self.transport.write(site.api.closing_answer(status, detail, *where))
+        self.transport.write(told(site.api.closing_answer(status, detail, *where), method_read(self._plain)))
         site.note_refusal(self._host(), status, detail)
         if linger:
             self._deadline.start(LINGER, self._close)

@@ -72,6 +72,13 @@ MALFORMED = {
 }
 
 
+def bodiless(data: bytes) -> int:
+    """The status of an answer of which that is all, and which tells the length of what a GET would be told."""
+    (answer,) = read_answers(data, bodiless=True)
+    assert int(answer.one("Content-Length")) > 0
+    return answer.status
+
+
 class ChannelTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(os.path.join(self.mktemp()))
@@ -107,6 +114,39 @@ class RefusalTests(ChannelTestCase):
                         line.say(bytes([byte]))
                     self.assertEqual(read_answer(line.heard()).status, status)
                     line.hang_up()
+
+    def test_the_same_asked_for_by_head(self) -> None:
+        """RFC 9110, 9.3.2: whatever it is refused for, the length is told, and no body comes; nor when it is late."""
+        for sentence, (data, status) in MALFORMED.items():
+            method, blank, rest = data.partition(b" ")
+            if method in (b"GET", b"POST"):
+                with named(sentence):
+                    line = self.line()
+                    line.say(b"HEAD" + blank + rest)
+                    self.assertEqual(bodiless(line.heard()), status)
+                    line.hang_up()
+        for before in (b"", GET):
+            for begun in (
+                b"\r\nHEAD /heal",
+                b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n",
+                BEGIN[:5].replace(b"POST", b"HEAD"),
+            ):
+                with named(begun):
+                    line = self.line()
+                    line.say(before)
+                    line.heard()
+                    line.say(begun)
+                    self.clock.advance(10)
+                    self.assertEqual(bodiless(line.heard()), 408)
+                    line.hang_up()
+
+    def test_a_head_before_leaves_the_others_their_bodies(self) -> None:
+        """A connection's next request is another one."""
+        line = self.line()
+        line.say(request("HEAD", "/healthz"))
+        self.assertEqual(bodiless(line.heard()), 200)
+        line.say(b"HEADER\r\n\r\n")
+        self.assertEqual(read_answer(line.heard()).status, 400)
 
     def test_what_follows_a_refusal_is_not_read(self) -> None:
         """A request hidden behind a bad one is not answered."""

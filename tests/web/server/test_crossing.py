@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.web.server.crossing import CrossingChannel
 from meshd.web.server.deadline import GRACE
 from meshd.web.server.upgrading import Asked
-from tests.web.support import Line, World, read_answer, request
+from tests.web.support import Line, World, read_answer, read_answers, request
 
 PREFIX = b"/.well-known/masque/tcp/"
 ASKS = ("Connection", "Upgrade"), ("Upgrade", "connect-tcp")
@@ -131,6 +131,13 @@ class RefusalTests(Case):
         self.assertEqual(read_answer(line.heard()).status, 404)
         self.world.clock.advance(3)
         self.assertTrue(line.closed)
+
+    def test_asked_for_by_head(self) -> None:
+        """It is refused without a body."""
+        line = Line(self.world.site)
+        line.say(request("HEAD", PREFIX.decode() + "h/1/", *ASKS))
+        (answer,) = read_answers(line.heard(), bodiless=True)
+        self.assertEqual(answer.status, 405)
 
     def test_line_in_the_log(self) -> None:
         """Says what was asked for."""

@@ -13,7 +13,7 @@ from meshd.tls.selfsigned import ensure_certificate
 from meshd.tls.server import ReloadableTLS
 from meshd.web.api.answers import EVERY_ANSWER
 from meshd.web.server.front import TLSFront
-from tests.web.support import NOON, World, named, read_answer
+from tests.web.support import NOON, World, named, read_answer, read_answers
 
 REDIRECTED = {
     "to the same host and port": (
@@ -92,6 +92,17 @@ class FrontTests(SynchronousTestCase):
                 self.front.dataReceived(data)
                 answer = read_answer(transport.value())
                 self.assertEqual((answer.status, answer.all("Location")), (status, []))
+
+    def test_a_head_is_told_no_body(self) -> None:
+        """RFC 9110, 9.3.2: neither where it is redirected, nor where it is refused."""
+        for data, status in ((b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 302), *REFUSED.values()):
+            method, blank, rest = data.partition(b" ")
+            if method == b"GET":
+                with named(data):
+                    transport = self.connect()
+                    self.front.dataReceived(b"HEAD" + blank + rest)
+                    (answer,) = read_answers(transport.value(), bodiless=True)
+                    self.assertEqual(answer.status, status)
 
     def test_what_is_neither_is_cut(self) -> None:
         """An answer in HTTP would be noise to whatever that is."""
