@@ -66,5 +66,5 @@ PyObject *acceptor_methods(PyObject *Py_UNUSED(module), PyObject *classes)
         return NULL;
     n_listener = PyUnicode_InternFromString("_listener");
     n_fileno = PyUnicode_InternFromString("fileno");
-    return PyErr_Occurred() ? NULL : methods_of(acceptor, methods);
+    return PyErr_Occurred() ? NULL : methods_of(acceptor, methods, NULL);
 }

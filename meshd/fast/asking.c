@@ -134,13 +134,9 @@ static PyObject *remembered(PyObject *auth, PyObject *proxy, PyObject *peer, PyO
 
 static PyObject *recall(PyObject *auth, PyObject *const *arguments, Py_ssize_t given)
 {
-    if (given != 4)
-        return PyErr_Format(PyExc_TypeError, "recall() takes a proxy, a peer and two fields");
-    PyObject *field = arguments[2];
-    PyObject *admission = PyBytes_CheckExact(field) ? remembered(auth, arguments[0], arguments[1], field) : NULL;
-    if (admission != NULL || PyErr_Occurred())
-        return admission;
-    return PyObject_CallFunctionObjArgs(recall_in_python, auth, arguments[0], arguments[1], field, arguments[3], NULL);
+    const bool usual = given == 4 && PyBytes_CheckExact(arguments[2]);
+    PyObject *admission = usual ? remembered(auth, arguments[0], arguments[1], arguments[2]) : NULL;
+    return admission != NULL || PyErr_Occurred() ? admission : left_to(recall_in_python, auth, arguments, given, NULL);
 }
 
 static PyMethodDef of_reading[] = {
@@ -158,9 +154,8 @@ PyObject *reading_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &repeated, &PyType_Type, &said) ||
         find_slots(repeated, of_repeated) < 0 || find_slots(said, of_said) < 0 || make_names(names) < 0)
         return NULL;
-    Py_XSETREF(read_in_python, PyObject_GetAttrString((PyObject *)repeated, "read"));
     saids = (PyTypeObject *)Py_NewRef(said);
-    return PyErr_Occurred() ? NULL : methods_of(repeated, of_reading);
+    return PyErr_Occurred() ? NULL : methods_of(repeated, of_reading, &read_in_python);
 }
 
 PyObject *recalling_methods(PyObject *Py_UNUSED(module), PyObject *classes)
@@ -169,7 +164,6 @@ PyObject *recalling_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &auth, &PyType_Type, &verdict) ||
         find_slots(verdict, of_verdict) < 0 || make_names(names) < 0)
         return NULL;
-    Py_XSETREF(recall_in_python, PyObject_GetAttrString((PyObject *)auth, "recall"));
     verdicts = (PyTypeObject *)Py_NewRef(verdict);
-    return PyErr_Occurred() ? NULL : methods_of(auth, of_recalling);
+    return PyErr_Occurred() ? NULL : methods_of(auth, of_recalling, &recall_in_python);
 }

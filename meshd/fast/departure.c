@@ -1,4 +1,5 @@
-/* What exits/departure.py does where nothing is asked of the choice: any exit of a proxy will do, at random. */
+/* What exits/departure.py does where nothing is asked of the choice: any exit of a proxy will do, at random.  And how one is
+   made for a request, as `_departure` of proxy/connection.py. */
 
 #include "attributes.h"
 
@@ -8,11 +9,16 @@ static Slot of_departure[] = {{"_plane", 0},  {"_proxy", 0}, {"selection", 0}, {
 enum { OPEN, EXIT, SOURCE, DRAINED, RESTING, TRYING, FAILURES };
 static Slot of_outlet[] = {{"open", 0},    {"exit", 0},   {"source", 0},   {"drained", 0},
                            {"resting", 0}, {"trying", 0}, {"failures", 0}, {NULL, 0}};
-enum { N_POOLS, N_OF_PROXY, N_VIEWS, N_SIMPLE, N_OUTLETS, N_CHANCE, N_RANDOM, N_PREFIX, N_NAME };
-static Name names[] = {{"pools", NULL},  {"_pools", NULL}, {"_views", NULL}, {"_simple", NULL}, {"outlets", NULL},
-                       {"chance", NULL}, {"random", NULL}, {"prefix", NULL}, {"name", NULL},    {NULL, NULL}};
+enum { OF_PLANE, OF_PROXY };
+static Slot of_connection[] = {{"_plane", 0}, {"proxy", 0}, {NULL, 0}};
+static Slot of_said[] = {{"_wishes", 0}, {NULL, 0}};
+enum { N_POOLS, N_OF_PROXY, N_VIEWS, N_SIMPLE, N_OUTLETS, N_CHANCE, N_RANDOM, N_PREFIX, N_NAME, N_SAID, N_WISHES,
+       N_SELECTION, N_OVER, N_TARGET };
+static Name names[] = {{"pools", NULL},  {"_pools", NULL}, {"_views", NULL}, {"_simple", NULL},   {"outlets", NULL},
+                       {"chance", NULL}, {"random", NULL}, {"prefix", NULL}, {"name", NULL},      {"said", NULL},
+                       {"wishes", NULL}, {"selection", NULL}, {"over", NULL}, {"target", NULL},   {NULL, NULL}};
 
-static PyTypeObject *outlets, *choices, *all_pools, *pools;
+static PyTypeObject *outlets, *choices, *all_pools, *pools, *departures, *saids;
 static PyObject *choose_in_python, *end_in_python, *succeeded_in_python, *none_asked, *empty;
 
 /* What a dictionary of what is given has under a key, or None; the owner is let go. */
@@ -162,5 +168,61 @@ PyObject *departure_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     pools = (PyTypeObject *)Py_NewRef(pool);
     outlets = (PyTypeObject *)Py_NewRef(outlet);
     choices = (PyTypeObject *)Py_NewRef(choice);
-    return PyErr_Occurred() ? NULL : methods_of(departure, methods);
+    return PyErr_Occurred() ? NULL : methods_of(departure, methods, NULL);
+}
+
+/* What the request's fields wish for, and the seconds that they allow: a pair; NULL with an error. */
+static PyObject *wishes_of(PyObject *request)
+{
+    PyObject *said = PyObject_GetAttr(request, names[N_SAID].name);
+    PyObject *wishes = is(said, saids) ? get(said, of_said[0]) : NULL;
+    if (wishes != NULL && wishes != Py_None)
+        Py_INCREF(wishes);
+    else
+        wishes = said == NULL ? NULL : PyObject_CallMethodNoArgs(said, names[N_WISHES].name);
+    Py_XDECREF(said);
+    if (wishes != NULL && (!PyTuple_CheckExact(wishes) || PyTuple_GET_SIZE(wishes) != 2)) {
+        PyErr_SetString(PyExc_ValueError, "wishes are a selection and seconds");
+        Py_CLEAR(wishes);
+    }
+    return wishes;
+}
+
+static PyObject *departure_for(PyObject *connection, PyObject *const *arguments, Py_ssize_t given)
+{
+    PyObject *plane = get(connection, of_connection[OF_PLANE]), *proxy = get(connection, of_connection[OF_PROXY]);
+    if (given != 2 || plane == NULL || proxy == NULL)
+        return PyErr_Format(PyExc_TypeError, "_departure() takes a request and an admission");
+    PyObject *wishes = wishes_of(arguments[0]), *lower = NULL, *selection = NULL, *id = NULL, *target = NULL, *made = NULL;
+    if (wishes != NULL && (lower = PyObject_GetAttr(arguments[1], names[N_SELECTION].name)) != NULL)
+        selection = PyTuple_GET_ITEM(wishes, 0) == lower
+                        ? Py_NewRef(lower)
+                        : PyObject_CallMethodOneArg(PyTuple_GET_ITEM(wishes, 0), names[N_OVER].name, lower);
+    if (selection != NULL && (id = account_id_of(arguments[1])) != NULL &&
+        (target = PyObject_GetAttr(arguments[0], names[N_TARGET].name)) != NULL) {
+        PyObject *all[6] = {plane, proxy, selection, id, PyTuple_GET_ITEM(wishes, 1), target};
+        made = PyObject_Vectorcall((PyObject *)departures, all, 6, NULL);
+    }
+    Py_XDECREF(wishes);
+    Py_XDECREF(lower);
+    Py_XDECREF(selection);
+    Py_XDECREF(id);
+    Py_XDECREF(target);
+    return made;
+}
+
+static PyMethodDef of_departing[] = {
+    {"_departure", (PyCFunction)(void (*)(void))departure_for, METH_FASTCALL, "The way out for a request."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyObject *departing_methods(PyObject *Py_UNUSED(module), PyObject *classes)
+{
+    PyTypeObject *connection, *said, *departure;
+    if (!PyArg_ParseTuple(classes, "O!O!O!", &PyType_Type, &connection, &PyType_Type, &said, &PyType_Type, &departure) ||
+        find_slots(connection, of_connection) < 0 || find_slots(said, of_said) < 0 || make_names(names) < 0)
+        return NULL;
+    departures = (PyTypeObject *)Py_NewRef(departure);
+    saids = (PyTypeObject *)Py_NewRef(said);
+    return methods_of(connection, of_departing, NULL);
 }

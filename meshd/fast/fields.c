@@ -172,10 +172,8 @@ PyObject *fields_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     PyTypeObject *fields;
     if (!PyArg_ParseTuple(classes, "O!", &PyType_Type, &fields) || find_slots(fields, of_fields) < 0)
         return NULL;
-    for (int i = ALL; i < METHODS; i++)
-        Py_XSETREF(in_python[i], PyObject_GetAttrString((PyObject *)fields, methods[i].ml_name));
     fields_ = (PyTypeObject *)Py_NewRef(fields);
-    return PyErr_Occurred() ? NULL : methods_of(fields, methods);
+    return PyErr_Occurred() ? NULL : methods_of(fields, methods, in_python);
 }
 
 PyObject *passing_functions(PyObject *Py_UNUSED(module), PyObject *python)

@@ -176,5 +176,5 @@ PyObject *idle_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     Py_XSETREF(remove_in_python, PyObject_GetAttrString((PyObject *)idle, "remove"));
     idles = (PyTypeObject *)Py_NewRef(idle);
     owns = (PyTypeObject *)Py_NewRef(own);
-    return PyErr_Occurred() ? NULL : methods_of(idle, methods);
+    return PyErr_Occurred() ? NULL : methods_of(idle, methods, NULL);
 }

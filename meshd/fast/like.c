@@ -38,12 +38,7 @@ static PyObject *like_or_python(PyObject *object, PyObject *const *arguments, Py
         return like(kind, object, arguments);
     for (PyTypeObject *base = Py_TYPE(object); base != NULL && kind == NULL; base = base->tp_base)
         kind = likeness_of(base);
-    if (kind == NULL || given > WIDEST)
-        return PyErr_Format(PyExc_TypeError, "no such method, or too many arguments");
-    PyObject *all[WIDEST + 1] = {object};
-    for (Py_ssize_t i = 0; i < given; i++)
-        all[i + 1] = arguments[i];
-    return PyObject_Vectorcall(kind->in_python, all, (size_t)given + 1, NULL);
+    return kind == NULL ? PyErr_Format(PyExc_TypeError, "no such method") : left_to(kind->in_python, object, arguments, given, NULL);
 }
 
 PyObject *likeness(PyObject *Py_UNUSED(module), PyObject *given)
@@ -75,5 +70,5 @@ PyObject *likeness(PyObject *Py_UNUSED(module), PyObject *given)
     kind->method[0] = (PyMethodDef){name, (PyCFunction)(void (*)(void))like_or_python, METH_FASTCALL, NULL};
     PyObject *named = PyTuple_GET_ITEM(given, 3); /* whose characters the method's name is */
     Py_INCREF(named);
-    return methods_of(type, kind->method);
+    return methods_of(type, kind->method, NULL);
 }

@@ -238,9 +238,8 @@ PyObject *line_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     n_now = PyUnicode_InternFromString("now");
     n_id = PyUnicode_InternFromString("id");
     n_lines = PyUnicode_InternFromString("lines");
-    Py_XSETREF(in_python, PyObject_GetAttrString((PyObject *)log, "_data"));
     Py_XSETREF(text_in_python, Py_NewRef(text));
     records_ = (PyTypeObject *)Py_NewRef(record);
     exchanges = (PyTypeObject *)Py_NewRef(exchange);
-    return PyErr_Occurred() ? NULL : methods_of(log, methods);
+    return PyErr_Occurred() ? NULL : methods_of(log, methods, &in_python);
 }

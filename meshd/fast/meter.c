@@ -141,7 +141,7 @@ PyObject *meter_methods(PyObject *Py_UNUSED(module), PyObject *classes)
         return PyErr_Format(PyExc_TypeError, "%s.room is no property", meter->tp_name);
     for (int i = 0; i < 3; i++)
         Py_XSETREF(in_python[i], PyObject_GetAttrString((PyObject *)meter, methods[i].ml_name));
-    PyObject *given = methods_of(meter, methods), *property = PyDescr_NewGetSet(meter, &room_property);
+    PyObject *given = methods_of(meter, methods, NULL), *property = PyDescr_NewGetSet(meter, &room_property);
     const char *names[] = {"room", "room_up", "room_down"};
     for (int i = 0; i < 3 && given != NULL; i++)
         if (property == NULL || in_python[i] == NULL ||

@@ -49,6 +49,18 @@ int find_fields(PyTypeObject *type, const char *const *fields)
     return same ? 0 : -1;
 }
 
+PyObject *left_to(PyObject *method, PyObject *object, PyObject *const *arguments, Py_ssize_t given, PyObject *by_name)
+{
+    enum { MOST = 8 }; /* more than any of these methods takes */
+    PyObject *all[MOST + 1] = {object};
+    const Py_ssize_t more = given + (by_name != NULL ? PyTuple_GET_SIZE(by_name) : 0);
+    if (more > MOST)
+        return PyErr_Format(PyExc_TypeError, "too many arguments");
+    for (Py_ssize_t i = 0; i < more; i++)
+        all[i + 1] = arguments[i];
+    return PyObject_Vectorcall(method, all, (size_t)given + 1, by_name);
+}
+
 PyObject *in_except(PyObject *object, PyObject *method)
 {
     PyObject *type, *error, *trace, *before = PyErr_GetHandledException();
@@ -66,65 +78,54 @@ PyObject *in_except(PyObject *object, PyObject *method)
     return done;
 }
 
-PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions)
+PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions, PyObject **in_python)
 {
     PyObject *methods = PyDict_New();
-    if (methods == NULL)
-        return NULL;
-    for (; definitions->ml_name != NULL; definitions++) {
-        PyObject *method = PyDescr_NewMethod(type, definitions);
-        if (method == NULL || PyDict_SetItemString(methods, definitions->ml_name, method) < 0) {
-            Py_XDECREF(method);
-            Py_DECREF(methods);
-            return NULL;
-        }
-        Py_DECREF(method);
+    for (int i = 0; methods != NULL && definitions[i].ml_name != NULL; i++) {
+        const char *name = definitions[i].ml_name;
+        PyObject *method = PyDescr_NewMethod(type, &definitions[i]);
+        if (in_python != NULL)
+            Py_XSETREF(in_python[i], PyObject_GetAttrString((PyObject *)type, name));
+        if (method == NULL || (in_python != NULL && in_python[i] == NULL) || PyDict_SetItemString(methods, name, method) < 0)
+            Py_CLEAR(methods);
+        Py_XDECREF(method);
     }
     return methods;
 }
 
 static PyMethodDef functions[] = {
     {"meter_methods", meter_methods, METH_VARARGS, "Of Meter, Tally and Allowance: counting."},
-    {"tunnel_methods", tunnel_methods, METH_VARARGS, "Of Tunnel and Flow: moving small pieces."},
+    {"tunnel_methods", tunnel_methods, METH_VARARGS, "Of Tunnel, Flow and Relay: moving small pieces."},
+    {"race_methods", race_methods, METH_VARARGS, "Of Race, Dialled and Task: connecting by IPv4."},
     {"task_methods", task_methods, METH_VARARGS, "Of Task: going on."},
     {"wire_methods", wire_methods, METH_VARARGS, "Of Wire: its edges, reading and writing."},
     {"poller_methods", poller_methods, METH_VARARGS, "Of Poller: telling the owners."},
     {"wheel_methods", wheel_methods, METH_VARARGS, "Of Wheel: arming and disarming."},
     {"acceptor_methods", acceptor_methods, METH_VARARGS, "Of Acceptor: one client."},
-    {"ending_methods", ending_methods, METH_VARARGS, "Of Tunnel and Flow: closing."},
-    {"race_methods", race_methods, METH_VARARGS, "Of Race: connecting by IPv4."},
     {"hello_functions", hello_functions, METH_O, "Of tls.clienthello: the name in a first message."},
     {"fields_methods", fields_methods, METH_VARARGS, "Of Fields: values by name."},
     {"passing_functions", passing_functions, METH_O, "Of http1.keep: the fields that are passed on."},
     {"answered_functions", answered_functions, METH_VARARGS, "Of dns.messages: the usual answer of a name server."},
-    {"starting_methods", starting_methods, METH_VARARGS, "Of Tunnel: taking its descriptors over."},
-    {"handing_methods", handing_methods, METH_VARARGS, "Of Wire: giving its descriptor up."},
-    {"winning_methods", winning_methods, METH_VARARGS, "Of Race: an attempt that has connected."},
+    {"starting_methods", starting_methods, METH_VARARGS, "Of Tunnel, Flow and Relay: taking its descriptors over."},
+    {"knowing_methods", knowing_methods, METH_VARARGS, "Of Origin, Server and Response: answers that are known."},
+    {"rendering_methods", rendering_methods, METH_VARARGS, "Of ProxyResponse: heads that are made."},
+    {"departing_methods", departing_methods, METH_VARARGS, "Of ClientConnection, Said and Departure: the way out."},
     {"likeness", likeness, METH_VARARGS, "A class, its slots, how many are given anew, and the method's name."},
     {"make", make_so, METH_VARARGS, "A class, its slots, and the constants of the last of them: how it is called."},
     {"make_tuple", make_tuple_so, METH_VARARGS, "A named tuple, the number of its fields, and their defaults."},
     {"unmake", unmake, METH_NOARGS, "Have all classes called as before."},
     {"line_methods", line_methods, METH_VARARGS, "Of ExchangeLog, Waiting and Exchange: lines."},
     {"record_methods", record_methods, METH_VARARGS, "Of Record and Exchange: beginning and closing."},
-    {"plane_methods", plane_methods, METH_VARARGS, "Of Plane: ids."},
     {"ledger_methods", ledger_methods, METH_VARARGS, "Of Ledger, Meter, Tally and Allowance: opening and closing."},
     {"log_methods", log_methods, METH_VARARGS, "Of ExchangeLog and Waiting: a line that waits."},
     {"lines_methods", lines_methods, METH_VARARGS, "Of LineLog: a record that waits."},
-    {"chronicle_methods", chronicle_methods, METH_VARARGS, "Of Chronicle: an exchange that has ended."},
     {"idle_methods", idle_methods, METH_VARARGS, "Of Idle and Own: connections that come and go."},
-    {"caps_methods", caps_methods, METH_O, "Of Caps: clients of accounts."},
-    {"kept_methods", kept_methods, METH_VARARGS, "Of KeptOrigins and Origin: taking and keeping."},
     {"phase_methods", phase_methods, METH_VARARGS, "Of WaitingConnection, Plane and Wheel: the deadline."},
     {"sending_methods", sending_methods, METH_VARARGS, "Of MeteredConnection: sending bytes that are counted."},
     {"departure_methods", departure_methods, METH_VARARGS, "Of Departure, Outlet and Choice: any exit."},
     {"sums_methods", sums_methods, METH_VARARGS, "Of ExchangeLog and Waiting: sums of what was written."},
     {"reports_methods", reports_methods, METH_VARARGS, "Of Reports and Exchange: sums of what has ended."},
-    {"rows_methods", rows_methods, METH_VARARGS, "Of what waits of reports: rows."},
-    {"activity_methods", activity_methods, METH_VARARGS, "Of Activity and Exchange: the newest."},
     {"repeating_methods", repeating_methods, METH_VARARGS, "Of RepeatedExchanges: steps of a request that repeats another."},
-    {"departing_methods", departing_methods, METH_VARARGS, "Of ClientConnection, Said and Departure: the way out."},
-    {"knowing_methods", knowing_methods, METH_VARARGS, "Of Origin, Server and Response: answers that are known."},
-    {"rendering_methods", rendering_methods, METH_VARARGS, "Of ProxyResponse: heads that are made."},
     {"reading_methods", reading_methods, METH_VARARGS, "Of Repeated and Said: reading what is the same."},
     {"recalling_methods", recalling_methods, METH_VARARGS, "Of AuthService and Verdict: answering from memory."},
     {NULL, NULL, 0, NULL},

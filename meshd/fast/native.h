@@ -29,8 +29,12 @@ extern const char *const exchange_fields[], *const waiting_fields[], *const choi
 /* Whether these are the fields of a named tuple, in this order: 0, or -1 with an error. */
 int find_fields(PyTypeObject *type, const char *const *fields);
 
-/* Methods of a class by name, in a new dictionary; NULL with an error. */
-PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions);
+/* Methods of a class by name, in a new dictionary, and each as it stands in Python, in in_python, if that is not NULL; NULL
+   with an error. */
+PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions, PyObject **in_python);
+
+/* Call a method as it stands in Python, with the arguments that came. */
+PyObject *left_to(PyObject *method, PyObject *object, PyObject *const *arguments, Py_ssize_t given, PyObject *by_name);
 
 /* Call a method with the exception that was raised, as from within `except`, where that is handled. */
 PyObject *in_except(PyObject *object, PyObject *method);
@@ -123,52 +127,37 @@ int add_to_cell(PyObject *tally, Slot at, PyObject *number);
 /* fields.c: bytes with ASCII letters in lower case, new ones; NULL with an error. */
 PyObject *lower(const char *text, Py_ssize_t size);
 
-/* starting.c: whether an account may begin a request: 1 with the bucket to take it from, NULL for none; 0 where Python has
-   to say, -1 with an error; and to take it. */
-int may_start(PyObject *plane, PyObject *admission, PyObject **bucket);
-int started(PyObject *bucket);
-int ready_starting(PyTypeObject *caps, PyTypeObject *bucket);
-
 /* The functions of the module, one for each part. */
 PyObject *meter_methods(PyObject *module, PyObject *classes);
 PyObject *tunnel_methods(PyObject *module, PyObject *classes);
+PyObject *race_methods(PyObject *module, PyObject *classes);
 PyObject *task_methods(PyObject *module, PyObject *classes);
 PyObject *wire_methods(PyObject *module, PyObject *classes);
 PyObject *poller_methods(PyObject *module, PyObject *classes);
 PyObject *wheel_methods(PyObject *module, PyObject *classes);
-PyObject *ending_methods(PyObject *module, PyObject *classes);
 PyObject *acceptor_methods(PyObject *module, PyObject *classes);
-PyObject *race_methods(PyObject *module, PyObject *classes);
 PyObject *hello_functions(PyObject *module, PyObject *python);
-PyObject *starting_methods(PyObject *module, PyObject *classes);
-PyObject *handing_methods(PyObject *module, PyObject *classes);
-PyObject *winning_methods(PyObject *module, PyObject *classes);
 PyObject *line_methods(PyObject *module, PyObject *classes);
 PyObject *record_methods(PyObject *module, PyObject *classes);
-PyObject *plane_methods(PyObject *module, PyObject *classes);
 PyObject *ledger_methods(PyObject *module, PyObject *classes);
 PyObject *log_methods(PyObject *module, PyObject *classes);
 PyObject *lines_methods(PyObject *module, PyObject *classes);
-PyObject *chronicle_methods(PyObject *module, PyObject *classes);
 PyObject *idle_methods(PyObject *module, PyObject *classes);
-PyObject *caps_methods(PyObject *module, PyObject *caps);
-PyObject *kept_methods(PyObject *module, PyObject *classes);
 PyObject *phase_methods(PyObject *module, PyObject *classes);
 PyObject *sending_methods(PyObject *module, PyObject *classes);
 PyObject *departure_methods(PyObject *module, PyObject *classes);
 PyObject *sums_methods(PyObject *module, PyObject *classes);
 PyObject *reports_methods(PyObject *module, PyObject *classes);
-PyObject *rows_methods(PyObject *module, PyObject *classes);
-PyObject *activity_methods(PyObject *module, PyObject *classes);
 PyObject *repeating_methods(PyObject *module, PyObject *classes);
-PyObject *departing_methods(PyObject *module, PyObject *classes);
-PyObject *knowing_methods(PyObject *module, PyObject *classes);
-PyObject *rendering_methods(PyObject *module, PyObject *classes);
 PyObject *reading_methods(PyObject *module, PyObject *classes);
 PyObject *recalling_methods(PyObject *module, PyObject *classes);
 PyObject *fields_methods(PyObject *module, PyObject *classes);
 PyObject *passing_functions(PyObject *module, PyObject *python);
 PyObject *answered_functions(PyObject *module, PyObject *given);
+PyObject *starting_methods(PyObject *module, PyObject *classes);
+PyObject *knowing_methods(PyObject *module, PyObject *classes);
+PyObject *rendering_methods(PyObject *module, PyObject *classes);
+PyObject *departing_methods(PyObject *module, PyObject *classes);
 PyObject *likeness(PyObject *module, PyObject *given);
 PyObject *make_so(PyObject *module, PyObject *given);
 PyObject *make_tuple_so(PyObject *module, PyObject *given);

@@ -38,7 +38,7 @@ from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
 from meshd.passing.caps import Bucket, Caps
 from meshd.passing.idle import Idle, Own
-from meshd.passing.kept import KeptOrigins, Origin, Server
+from meshd.passing.kept import Origin, Server
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.place import Place
 from meshd.passing.plane import Plane
@@ -57,24 +57,18 @@ from meshd.sockets.ends import ClientGone
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
 from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, UNTRIED, Dialled, Race
-from meshd.sockets.relay import SMALL, Relay, Tunnel, over
+from meshd.sockets.relay import SMALL, Relay, Tunnel
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
 from meshd.store.statements.tops import HOUR
 from meshd.tls import clienthello
 from meshd.tls.clienthello import ClientHello
-from meshd.usage.activity import AT_ONCE as NEWEST
-from meshd.usage.activity import WAITING as MOST_WAITING
-from meshd.usage.activity import Activity
 from meshd.usage.allowance import Allowance
-from meshd.usage.chronicle import AT_ONCE, Chronicle
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter, Tally
 from meshd.usage.reports import FRESH, Reports
-from meshd.usage.reports import WAITING as MOST_ROWS
-from meshd.usage.reports import Waiting as Rows
 from meshd.values.exchanges import Exchange
 
 _CONNECTION: dict[str, object] = {
@@ -179,27 +173,19 @@ def _of_exchanges(native: ModuleType) -> dict[type | ModuleType, dict[str, Any]]
         | native.log_methods(ExchangeLog, Waiting)
         | native.sums_methods(ExchangeLog, Waiting),
         Reports: native.reports_methods(Reports, Exchange, HOUR, FRESH),
-        Rows: native.rows_methods(Rows, MOST_ROWS),
-        Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
         Departure: native.departure_methods(Departure, Outlet, Choice, Pools, Pool, NONE),
         LineLog: native.lines_methods(LineLog),
         Record: native.record_methods(Record, Exchange),
-        Plane: native.plane_methods(Plane),
         Ledger: native.ledger_methods(Ledger, Meter, Tally, Allowance),
-        Caps: native.caps_methods(Caps),
         Idle: native.idle_methods(Idle, Own),
-        KeptOrigins: native.kept_methods(KeptOrigins, Origin),
         WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
         MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
-        RepeatedExchanges: native.repeating_methods(
-            RepeatedExchanges, Record, Meter, Place, Departure, Choice, Caps, Bucket
-        ),
+        RepeatedExchanges: native.repeating_methods(RepeatedExchanges, Record, Meter, Place, Caps, Bucket),
+        Repeated: native.reading_methods(Repeated, Said),
         ClientConnection: native.departing_methods(ClientConnection, Said, Departure),
         Origin: native.knowing_methods(Origin, Server, Response),
         ProxyResponse: native.rendering_methods(ProxyResponse),
-        Repeated: native.reading_methods(Repeated, Said),
         AuthService: native.recalling_methods(AuthService, Verdict),
-        Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
     }
 
 
@@ -227,15 +213,12 @@ class Fast:
             keep: native.passing_functions(keep._passed),
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
-            Wire: native.wire_methods(Wire, READ_SIZE) | native.handing_methods(Wire),
-            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL)
-            | native.ending_methods(Tunnel, Flow, Relay, over)
-            | native.starting_methods(Tunnel, Flow, Relay),
+            Wire: native.wire_methods(Wire, READ_SIZE),
+            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL) | native.starting_methods(Tunnel, Flow, Relay),
             Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
-            Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT)
-            | native.winning_methods(Race, Dialled, Task),
+            Race: native.race_methods(Race, Dialled, Task, PREPARED, BIND_ADDRESS_NO_PORT),
             **_of_exchanges(native),
         }
         for kind, (name, anew) in LIKE.items():

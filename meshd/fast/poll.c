@@ -168,5 +168,5 @@ PyObject *poller_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     Py_XSETREF(len_in_python, PyObject_GetAttrString((PyObject *)poller, "__len__"));
     Py_XSETREF(do_read_in_python, PyObject_GetAttrString((PyObject *)poller, "doRead"));
     Py_XSETREF(remove_in_python, PyObject_GetAttrString((PyObject *)poller, "remove"));
-    return PyErr_Occurred() ? NULL : methods_of(poller, methods);
+    return PyErr_Occurred() ? NULL : methods_of(poller, methods, NULL);
 }

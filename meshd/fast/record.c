@@ -1,4 +1,4 @@
-/* What passing/record.py notes when an exchange begins, and how it ends one; and the ids of exchanges. */
+/* What passing/record.py notes when an exchange begins, and how it ends one. */
 
 #include "attributes.h"
 
@@ -9,8 +9,6 @@ static Slot of_record[] = {{"_plane", 0},    {"_proxy", 0},   {"_client", 0},   
                            {"_method", 0},   {"_host", 0},    {"_remark", 0},   {"exit", 0},         {"_admitted", 0},
                            {"id", 0},        {"meter", 0},    {"seat", 0},      {"departure", 0},    {"destinations", 0},
                            {"closed", 0},    {NULL, 0}};
-enum { INSTANCE, NUMBERS };
-static Slot of_plane[] = {{"instance", 0}, {"_numbers", 0}, {NULL, 0}};
 
 enum { N_NOW, N_WHEEL, N_SECONDS, N_REQUEST_ID, N_METHOD, N_TARGET, N_HOST, N_PORT, N_IDENTITY, N_ACCOUNT, N_ID,
        N_USERNAME, N_TOKEN_ID, N_LEAVE, N_END, N_UP, N_DOWN, N_LEDGER, N_CLOSE, N_LINE, N_WAITING, N_FREED };
@@ -21,7 +19,7 @@ static Name names[] = {{"now", NULL},        {"wheel", NULL},    {"seconds", NUL
                        {"waiting", NULL},    {"freed", NULL},    {NULL, NULL}};
 
 enum { OF_INIT, OF_REQUEST, OF_ADMISSION, OF_CLOSE };
-static PyObject *in_python[4], *id_in_python, *nothing, *empty;
+static PyObject *in_python[4], *nothing, *empty;
 static PyTypeObject *exchanges;
 
 /* The exact time of the wheel, by which exchanges are measured. */
@@ -37,15 +35,8 @@ static PyObject *init(PyObject *record, PyObject *const *arguments, Py_ssize_t g
 {
     static const int numbers[] = {ACCOUNT, TOKEN, PORT, STATUS}, texts[] = {USERNAME, METHOD, HOST, REMARK, EXIT};
     static const int nones[] = {METER, SEAT, DEPARTURE, DESTINATIONS}, falses[] = {ADMITTED, CLOSED};
-    if (given != 3 || by_name != NULL) {
-        PyObject *all[8] = {record};
-        const Py_ssize_t more = given + (by_name != NULL ? PyTuple_GET_SIZE(by_name) : 0);
-        if (more > 7)
-            return PyErr_Format(PyExc_TypeError, "Record() takes fewer arguments");
-        for (Py_ssize_t i = 0; i < more; i++)
-            all[i + 1] = arguments[i];
-        return PyObject_Vectorcall(in_python[OF_INIT], all, (size_t)given + 1, by_name);
-    }
+    if (given != 3 || by_name != NULL)
+        return left_to(in_python[OF_INIT], record, arguments, given, by_name);
     PyObject *plane = arguments[0], *at = PyObject_CallMethodNoArgs(plane, names[N_NOW].name);
     PyObject *began = at == NULL ? NULL : seconds_of(plane);
     PyObject *id = began == NULL ? NULL : PyObject_CallMethodNoArgs(plane, names[N_REQUEST_ID].name);
@@ -168,12 +159,8 @@ static PyObject *close_record(PyObject *record, PyObject *const *arguments, Py_s
             return PyErr_Format(PyExc_AttributeError, "%s", of_record[i].name);
     if (given >= 1 && get(record, of_record[CLOSED]) == Py_True)
         Py_RETURN_NONE;
-    if (given < 1 || given > 2 || get(record, of_record[METER]) == Py_None || get(record, of_record[SEAT]) != Py_None) {
-        PyObject *all[4] = {record};
-        for (Py_ssize_t i = 0; i < given && i < 3; i++)
-            all[i + 1] = arguments[i];
-        return PyObject_Vectorcall(in_python[OF_CLOSE], all, (size_t)(given < 3 ? given : 3) + 1, NULL);
-    }
+    if (given < 1 || given > 2 || get(record, of_record[METER]) == Py_None || get(record, of_record[SEAT]) != Py_None)
+        return left_to(in_python[OF_CLOSE], record, arguments, given, NULL);
     put_bool(record, of_record[CLOSED], true);
     PyObject *departure = Py_NewRef(get(record, of_record[DEPARTURE]));
     PyObject *way = departure == Py_None ? Py_NewRef(empty) : PyObject_CallMethodNoArgs(departure, names[N_END].name);
@@ -190,38 +177,11 @@ static PyObject *close_record(PyObject *record, PyObject *const *arguments, Py_s
     return done < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-static PyObject *request_id(PyObject *plane, PyObject *Py_UNUSED(nothing_more))
-{
-    PyObject *instance = get(plane, of_plane[INSTANCE]), *numbers = get(plane, of_plane[NUMBERS]);
-    if (instance == NULL || numbers == NULL || !PyUnicode_CheckExact(instance) || !PyIter_Check(numbers))
-        return PyObject_CallOneArg(id_in_python, plane);
-    PyObject *number = PyIter_Next(numbers), *id = NULL;
-    long long value;
-    if (number == NULL)
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_StopIteration, "no number is left");
-    if (integer(number, &value) && value >= 0) {
-        char digits[24];
-        snprintf(digits, sizeof digits, "%llx", value);
-        id = PyUnicode_FromFormat("%U%s", instance, digits);
-    } else {
-        PyObject *text = PyObject_CallMethod(number, "__format__", "s", "x");
-        id = text == NULL ? NULL : PyUnicode_Concat(instance, text);
-        Py_XDECREF(text);
-    }
-    Py_DECREF(number);
-    return id;
-}
-
 static PyMethodDef methods[] = {
     {"__init__", (PyCFunction)(void (*)(void))init, METH_FASTCALL | METH_KEYWORDS, "Begin a record."},
     {"note_request", note_request, METH_O, "Note what is asked for."},
     {"note_admission", note_admission, METH_O, "Note who is asking."},
     {"close", (PyCFunction)(void (*)(void))close_record, METH_FASTCALL, "Write the log line and end the metering."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMethodDef id_methods[] = {
-    {"request_id", request_id, METH_NOARGS, "A new request id."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -233,17 +193,6 @@ PyObject *record_methods(PyObject *Py_UNUSED(module), PyObject *classes)
         return NULL;
     Py_XSETREF(nothing, PyLong_FromLong(0));
     Py_XSETREF(empty, PyUnicode_FromString(""));
-    for (int i = 0; i < 4; i++)
-        Py_XSETREF(in_python[i], PyObject_GetAttrString((PyObject *)record, methods[i].ml_name));
     exchanges = (PyTypeObject *)Py_NewRef(exchange);
-    return PyErr_Occurred() ? NULL : methods_of(record, methods);
-}
-
-PyObject *plane_methods(PyObject *Py_UNUSED(module), PyObject *classes)
-{
-    PyTypeObject *plane;
-    if (!PyArg_ParseTuple(classes, "O!", &PyType_Type, &plane) || find_slots(plane, of_plane) < 0)
-        return NULL;
-    Py_XSETREF(id_in_python, PyObject_GetAttrString((PyObject *)plane, id_methods[0].ml_name));
-    return PyErr_Occurred() ? NULL : methods_of(plane, id_methods);
+    return PyErr_Occurred() ? NULL : methods_of(record, methods, in_python);
 }

@@ -204,11 +204,9 @@ static PyObject *ready(PyObject *tunnel, PyObject *const *arguments, Py_ssize_t 
 {
     long long fd, events, source;
     PyObject *up = get(tunnel, of_tunnel[FLOW_UP]), *down = get(tunnel, of_tunnel[FLOW_DOWN]);
-    if (given != 2)
-        return PyErr_Format(PyExc_TypeError, "ready() takes fd and events");
-    if (!integer(arguments[0], &fd) || !integer(arguments[1], &events) || !is(up, flows) || !is(down, flows) ||
+    if (given != 2 || !integer(arguments[0], &fd) || !integer(arguments[1], &events) || !is(up, flows) || !is(down, flows) ||
         !integer(get(up, of_flow[SOURCE]), &source))
-        return PyObject_CallFunctionObjArgs(ready_in_python, tunnel, arguments[0], arguments[1], NULL);
+        return left_to(ready_in_python, tunnel, arguments, given, NULL);
     PyObject *done = Py_NewRef(Py_None);
     PyObject *reads = Py_NewRef(fd == source ? up : down), *writes = Py_NewRef(fd == source ? down : up);
     if (events & ~EPOLL_OUT) {
@@ -254,7 +252,7 @@ PyObject *tunnel_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     n_sent_down = PyUnicode_InternFromString("sent_down");
     Py_XSETREF(ready_in_python, PyObject_GetAttrString((PyObject *)tunnel, "ready"));
     Py_XSETREF(pump_in_python, PyObject_GetAttrString((PyObject *)tunnel, "_pump"));
-    PyObject *given = methods_of(tunnel, methods);
+    PyObject *given = methods_of(tunnel, methods, NULL);
     if (given == NULL || ready_in_python == NULL || pump_in_python == NULL || PyErr_Occurred())
         return NULL;
     tunnels = (PyTypeObject *)Py_NewRef(tunnel);

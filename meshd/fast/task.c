@@ -84,5 +84,5 @@ PyObject *task_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (!PyArg_ParseTuple(classes, "O!", &PyType_Type, &task) || find_slots(task, of_task) < 0 || PyErr_Occurred())
         return NULL;
     tasks = (PyTypeObject *)Py_NewRef(task);
-    return methods_of(task, methods);
+    return methods_of(task, methods, NULL);
 }

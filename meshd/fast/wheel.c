@@ -115,5 +115,5 @@ PyObject *wheel_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     n_slot = PyUnicode_InternFromString("slot");
     Py_XSETREF(arm_in_python, PyObject_GetAttrString((PyObject *)wheel, "arm"));
     Py_XSETREF(disarm_in_python, PyObject_GetAttrString((PyObject *)wheel, "disarm"));
-    return PyErr_Occurred() ? NULL : methods_of(wheel, methods);
+    return PyErr_Occurred() ? NULL : methods_of(wheel, methods, NULL);
 }

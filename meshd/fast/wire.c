@@ -1,4 +1,4 @@
-/* What sockets/wire.py does for each edge, and for each piece that is read or written.  The descriptors are
+/* What sockets/wire.py does for each edge, for each piece that is read or written, and to give its descriptor up.  The descriptors are
    non-blocking, so the interpreter's lock is kept meanwhile. */
 
 #include "native.h"
@@ -41,15 +41,8 @@ static PyObject *init(PyObject *wire, PyObject *const *arguments, Py_ssize_t giv
 {
     const bool said = names != NULL && PyTuple_GET_SIZE(names) == 1 &&
                       PyUnicode_Compare(PyTuple_GET_ITEM(names, 0), n_registered) == 0;
-    if (given != 3 || (names != NULL && !said)) {
-        PyObject *all[6] = {wire};
-        const Py_ssize_t more = given + (names != NULL ? PyTuple_GET_SIZE(names) : 0);
-        if (more > 5)
-            return PyErr_Format(PyExc_TypeError, "Wire() takes fewer arguments");
-        for (Py_ssize_t i = 0; i < more; i++)
-            all[i + 1] = arguments[i];
-        return PyObject_Vectorcall(init_in_python, all, (size_t)given + 1, names);
-    }
+    if (given != 3 || (names != NULL && !said))
+        return left_to(init_in_python, wire, arguments, given, names);
     PyObject *method = said && PyObject_IsTrue(arguments[3]) == 1 ? n_hand_over : n_add;
     for (int i = 0; i < 3; i++)
         put(wire, of_wire[given_first[i]], Py_NewRef(arguments[i]));
@@ -64,10 +57,8 @@ static PyObject *ready(PyObject *wire, PyObject *const *arguments, Py_ssize_t gi
 {
     long long events;
     int fd;
-    if (given != 2)
-        return PyErr_Format(PyExc_TypeError, "ready() takes fd and events");
-    if (!integer(arguments[1], &events))
-        return PyObject_CallFunctionObjArgs(ready_in_python, wire, arguments[0], arguments[1], NULL);
+    if (given != 2 || !integer(arguments[1], &events))
+        return left_to(ready_in_python, wire, arguments, given, NULL);
     if (events & (EPOLL_HUP | EPOLL_ERR | EPOLL_RDHUP | EPOLL_PRI)) {
         put_bool(wire, of_wire[IS_UNSURE], true);
         if (events & (EPOLL_HUP | EPOLL_ERR | EPOLL_RDHUP)) {
@@ -151,6 +142,19 @@ static PyObject *try_send(PyObject *wire, PyObject *data)
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     return PyLong_FromSsize_t(sent > 0 ? sent : 0);
+}
+
+static PyObject *release(PyObject *wire, PyObject *Py_UNUSED(nothing))
+{
+    PyObject *fd = get(wire, of_wire[FD]);
+    if (fd == NULL)
+        return PyErr_Format(PyExc_AttributeError, "fd");
+    Py_INCREF(fd);
+    put(wire, of_wire[WATCHER], Py_NewRef(Py_None));
+    if (put_number(wire, of_wire[FD], -1) == 0)
+        return fd;
+    Py_DECREF(fd);
+    return NULL;
 }
 
 /* What `await wire.receive()` waits by. */
@@ -243,6 +247,7 @@ static PyMethodDef methods[] = {
     {"receive", receive, METH_NOARGS, "Wait for bytes; b\"\" where the peer has ended."},
     {"try_receive", try_receive, METH_O, "Read up to so many bytes."},
     {"try_send", try_send, METH_O, "Write what the kernel takes."},
+    {"release", release, METH_NOARGS, "Give up the descriptor, which stays open and registered, for another owner."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -263,5 +268,5 @@ PyObject *wire_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     Py_XSETREF(try_receive_in_python, PyObject_GetAttrString((PyObject *)wire, "try_receive"));
     Py_XSETREF(try_send_in_python, PyObject_GetAttrString((PyObject *)wire, "try_send"));
     Py_XSETREF(ready_in_python, PyObject_GetAttrString((PyObject *)wire, "ready"));
-    return PyErr_Occurred() ? NULL : methods_of(wire, methods);
+    return PyErr_Occurred() ? NULL : methods_of(wire, methods, NULL);
 }

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.auth import test_remembering
 from tests.exits import test_departure
 from tests.fast.building import fast
-from tests.passing import test_idle, test_kept, test_record
+from tests.passing import test_idle, test_record
 from tests.proxy import test_repeating, test_response
-from tests.usage import test_activity, test_chronicle, test_exchangelog, test_ledger, test_limits, test_reports
+from tests.usage import test_exchangelog, test_ledger, test_limits, test_reports
 
 
 class Native:
@@ -44,12 +44,9 @@ def properties(case: type) -> list[str]:
 
 
 for each in (
-    test_activity,
-    test_chronicle,
     test_departure,
     test_exchangelog,
     test_idle,
-    test_kept,
     test_ledger,
     test_limits,
     test_record,
@@ -64,5 +61,5 @@ for each in (
 class AgainTest(SynchronousTestCase):
     def test_each_is_there(self) -> None:
         """So that a module whose cases are called otherwise is not left out without a word."""
-        self.assertIn("test_kept_PoolTest", globals())
+        self.assertIn("test_idle_IdleTests", globals())
         self.assertGreater(len([name for name in globals() if name.startswith("test_") and "_" in name[5:]]), 20)

@@ -18,12 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.model import Refusal
 from meshd.passing.plane import Plane
 from meshd.passing.record import Record
-from meshd.usage.activity import Activity
 from meshd.usage.exchangelog import ExchangeLog, Waiting
 from meshd.usage.meter import Meter
 from meshd.usage.reports import FRESH, Reports
-from meshd.usage.reports import WAITING as MOST_ROWS
-from meshd.usage.reports import Waiting as Rows
 from meshd.values.exchanges import Destinations, Exchange
 from tests.fast.building import fast
 from tests.fast.test_lines import EXCHANGES, PLAIN, RECORDS
@@ -301,89 +298,49 @@ class SumsTest(Both):
     @settings(deadline=None, max_examples=80)
     @given(st.lists(st.tuples(st.sampled_from([PLAIN]) | EXCHANGES, st.integers(1, 60)), max_size=8))
     def test_of_what_has_ended(self, some: list[tuple[Exchange, int]]) -> None:
-        """By hour, account, host, reason and exit; and the newest of each account, with how many there are."""
+        """By hour, account, host, reason and exit."""
         ended = [exchange for exchange, times in some for _ in range(times)]
 
         def does() -> object:
             reports = Reports(None, Clock(), lambda: 0, live(), lambda: None)  # type: ignore[arg-type]
-            activity = Activity(None, Clock(), lambda: 0, live(), lambda: None)  # type: ignore[arg-type]
             found: list[object] = []
-            for add in (reports.add, activity.add):
-                try:
-                    add(ended)
-                    add(tuple(ended))
-                except Exception as error:
-                    found.append(repr(error))
+            try:
+                reports.add(ended)
+                reports.add(tuple(ended))
+            except Exception as error:
+                found.append(repr(error))
             fresh = dict(reports._fresh)
             try:
                 reports._tell_apart()
             except Exception as error:
                 found.append(repr(error))
-            sums = reports._hour, fresh, reports._domains._cells, reports._traffic._cells
-            newest = {key: list(row) for key, row in activity._waiting.items()}
-            return found, sums, newest, activity._count, list(activity._waiting)
+            return found, reports._hour, fresh, reports._domains._cells, reports._traffic._cells
 
         in_python, native = self.both(does)
         self.assertEqual(repr(native), repr(in_python))
 
     def test_what_is_left_to_python(self) -> None:
-        """The first exchange of an hour, and the first of an account; nothing of those like it, and no row."""
-        left = Left(self, (ExchangeLog, "_sums"), (Reports, "add"), (Activity, "add"), (Rows, "add"))
+        """The first exchange of an hour; nothing of those like it."""
+        left = Left(self, (ExchangeLog, "_sums"), (Reports, "add"))
         native = fast()
         native.begin()
         self.addCleanup(native.end)
         self.assertEqual(ExchangeLog("", Clock())._sums([Waiting(PLAIN, 0, (1, 2, 1))] * 9), {0: (9, 18, 9)})
-        rows = Rows()
-        for number in range(9):
-            rows.add((1, 0, str(number % 2)), number, 1, 2, 3)
         self.assertEqual(left.calls, [])
-        of_both: list[Any] = [
-            kind(None, Clock(), lambda: 0, live(), lambda: None)  # type: ignore[arg-type]
-            for kind in (Reports, Activity)
-        ]
-        for each in of_both:
-            each.add([PLAIN])
-            self.assertEqual(left.calls, ["add"])
-            each.add([PLAIN._replace(host=f"h{number}.test") for number in range(9)])
-            self.assertEqual(left.calls, ["add"])
-            left.calls.clear()
+        reports = Reports(None, Clock(), lambda: 0, live(), lambda: None)  # type: ignore[arg-type]
+        reports.add([PLAIN])
+        self.assertEqual(left.calls, ["add"])
+        reports.add([PLAIN._replace(host=f"h{number}.test") for number in range(9)])
+        self.assertEqual(left.calls, ["add"])
 
     def test_of_more_names_than_are_kept(self) -> None:
-        """Sums that are told apart, rows for others, and what is lost, at the very same exchange."""
+        """Sums that are told apart, and rows for others, at the very same exchange."""
 
         def does() -> object:
             reports = Reports(None, Clock(), lambda: 0, live(), lambda: None)  # type: ignore[arg-type]
             for at in range(0, 2 * FRESH + 3, 7):
                 reports.add([PLAIN._replace(host=f"h{each}.test") for each in range(at, at + 9)])
-            rows = Rows()
-            for number in range(MOST_ROWS + 4):
-                rows.add((1 + number % 2, 0, str(number)), number, 1, 2, 3)
-                rows.add((1, 0, "0"), 1, 2**70, 0, 0)
-            for number in range(MOST_ROWS + 4):
-                rows.add((number, 1, "more"), 1, 1, 1, 1)
-            return reports._fresh, reports._domains._cells, reports._traffic._cells, rows._cells, rows.lost
-
-        in_python, native = self.both(does)
-        self.assertEqual(native, in_python)
-
-    def test_rows_of_anything(self) -> None:
-        """What is no number, or no key, is the same error and leaves the same rows."""
-
-        def does() -> object:
-            found: list[object] = []
-            for words in (
-                ((1, 2, "a"), 1, "x", 1, 1),
-                ([], 1, 1, 1, 1),
-                ((1, 2, "a"), 1),
-                ((1, 2, "a"), 1, 1, 1, 1, 1),
-            ):
-                rows: Any = Rows()
-                try:
-                    rows.add(*words)
-                except Exception as error:
-                    found.append(type(error))
-                found.append(rows._cells)
-            return found
+            return reports._fresh, reports._domains._cells, reports._traffic._cells
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)

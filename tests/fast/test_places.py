@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from collections import namedtuple
+from typing import Any, cast
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.auth.service import AuthService
 from meshd.config.sources import NATIVE
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
@@ -18,12 +20,14 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
 from meshd.fast import built
 from meshd.fast.places import Fast
+from meshd.passing.kept import Origin
 from meshd.passing.record import Record
+from meshd.proxy.response import ProxyResponse
 from meshd.selection import NONE
-from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
+from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Dialled, Race
+from meshd.sockets.relay import Tunnel
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
-from meshd.usage.activity import Activity
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.meter import Meter
 from meshd.usage.reports import Reports
@@ -93,7 +97,6 @@ class PlacesTest(SynchronousTestCase):
             for methods in (
                 lambda kind: native.record_methods(Record, kind),
                 lambda kind: native.reports_methods(Reports, kind, 3600, 500),
-                lambda kind: native.activity_methods(Activity, kind, 1, 1),
                 lambda kind: native.line_methods(ExchangeLog, Waiting, kind, text),
             ):
                 self.assertRaises(TypeError, methods, kind)
@@ -138,6 +141,23 @@ class SignaturesTest(SynchronousTestCase):
             _, *taken = inspect.signature(method).parameters.values()
             self.assertEqual({each.kind for each in taken} - {inspect.Parameter.POSITIONAL_ONLY}, set(), name)
 
+    def test_other_numbers_of_arguments(self) -> None:
+        """Are refused as Python refuses them, however many there are."""
+
+        def refused() -> None:
+            bare: Any = [kind.__new__(kind) for kind in (Tunnel, Wire, Race, Origin, AuthService, ProxyResponse)]
+            tunnel, wire, race, origin, auth, response = bare
+            methods = tunnel.ready, tunnel.start, wire.ready, race.ready, origin.known, auth.recall, response.render
+            for method in (*methods, cast(Any, Record), cast(Any, Wire)):
+                for number in (1, 7, 8, 9):
+                    self.assertRaises(TypeError, method, *range(number))
+
+        refused()
+        native = fast()
+        native.begin()
+        self.addCleanup(native.end)
+        refused()
+
     def test_other_options_in_c(self) -> None:
         """C that prepares sockets otherwise than Python is not taken."""
         for prepared, no_port in (
@@ -145,4 +165,4 @@ class SignaturesTest(SynchronousTestCase):
             (PREPARED, 25),
             (((1, 2, 3), *PREPARED[1:]), 24),
         ):
-            self.assertRaises(ValueError, compiled().race_methods, Race, prepared, no_port)
+            self.assertRaises(ValueError, compiled().race_methods, Race, Dialled, Task, prepared, no_port)

@@ -76,18 +76,3 @@ class EndedInsideTest(NativeCase):
     def test_downward(self) -> None:
         """What was written has been counted."""
         self.ended_by(upward=False)
-
-
-class UnsetTest(NativeCase):
-    def test_an_end_without_its_parts(self) -> None:
-        """Is left to Python, which says what is missing."""
-        for whose, name in (("relay", "wheel"), ("relay", "poller"), ("tunnel", "_meter")):
-            tunnel = self.tunnel()
-            owner: Any = self.relay if whose == "relay" else tunnel
-            kept, told = getattr(owner, name), tunnel._ended
-            delattr(owner, name)
-            self.assertRaises(AttributeError, tunnel.close, "")
-            setattr(owner, name, kept)
-            if whose == "relay":
-                tunnel._ended = told
-                tunnel.close("")

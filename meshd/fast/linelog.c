@@ -1,15 +1,12 @@
-/* How the line of an exchange comes to the exchange log (usage/exchangelog.py, logs/linelog.py), and the exchange to the
-   chronicle (usage/chronicle.py): each waits there with others. */
+/* How the line of an exchange comes to the exchange log (usage/exchangelog.py, logs/linelog.py), where it waits with others. */
 
 #include "attributes.h"
 
-enum { N_PUT, N_WAITING, N_KEPT, N_TIMER, N_MANY, N_ENDED, N_PASS_ON };
-static Name names[] = {{"_put", NULL},  {"_waiting", NULL}, {"_kept", NULL},    {"_timer", NULL},
-                       {"_many", NULL}, {"_ended", NULL},   {"_pass_on", NULL}, {NULL, NULL}};
+enum { N_PUT, N_WAITING, N_KEPT, N_TIMER, N_MANY };
+static Name names[] = {{"_put", NULL}, {"_waiting", NULL}, {"_kept", NULL}, {"_timer", NULL}, {"_many", NULL}, {NULL, NULL}};
 
 static PyTypeObject *records;
-static PyObject *add_in_python, *put_in_python, *nothing, *one;
-static Py_ssize_t at_once;
+static PyObject *put_in_python, *nothing, *one;
 
 /* Of the exchange log: a line that waits, with what its exchange has added to the journal's sums. */
 static PyObject *add_line(PyObject *log, PyObject *const *arguments, Py_ssize_t given)
@@ -57,19 +54,6 @@ static PyObject *put_record(PyObject *log, PyObject *record)
     return done;
 }
 
-static PyObject *add_ended(PyObject *chronicle, PyObject *exchange)
-{
-    PyObject *ended = PyObject_GetAttr(chronicle, names[N_ENDED].name);
-    const bool usual = ended != NULL && PyList_CheckExact(ended);
-    int done = -1;
-    if (usual && PyList_Append(ended, exchange) == 0)
-        done = PyList_GET_SIZE(ended) >= at_once ? tell(chronicle, names[N_PASS_ON], NULL) : 0;
-    Py_XDECREF(ended);
-    if (!usual && !PyErr_Occurred())
-        return PyObject_CallFunctionObjArgs(add_in_python, chronicle, exchange, NULL);
-    return done < 0 ? NULL : Py_NewRef(Py_None);
-}
-
 static PyMethodDef of_log[] = {
     {"add", (PyCFunction)(void (*)(void))add_line, METH_FASTCALL, "Add the line of one exchange."},
     {NULL, NULL, 0, NULL},
@@ -78,11 +62,6 @@ static PyMethodDef of_lines[] = {
     {"_put", put_record, METH_O, "Have a record written soon."},
     {NULL, NULL, 0, NULL},
 };
-static PyMethodDef of_chronicle[] = {
-    {"add", add_ended, METH_O, "Take an exchange that has ended."},
-    {NULL, NULL, 0, NULL},
-};
-
 PyObject *log_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *log, *record;
@@ -92,7 +71,7 @@ PyObject *log_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     Py_XSETREF(one, PyLong_FromLong(1));
     Py_XSETREF(nothing, PyLong_FromLong(0));
     records = (PyTypeObject *)Py_NewRef(record);
-    return PyErr_Occurred() ? NULL : methods_of(log, of_log);
+    return PyErr_Occurred() ? NULL : methods_of(log, of_log, NULL);
 }
 
 PyObject *lines_methods(PyObject *Py_UNUSED(module), PyObject *classes)
@@ -100,15 +79,5 @@ PyObject *lines_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     PyTypeObject *lines;
     if (!PyArg_ParseTuple(classes, "O!", &PyType_Type, &lines) || make_names(names) < 0)
         return NULL;
-    Py_XSETREF(put_in_python, PyObject_GetAttrString((PyObject *)lines, "_put"));
-    return PyErr_Occurred() ? NULL : methods_of(lines, of_lines);
-}
-
-PyObject *chronicle_methods(PyObject *Py_UNUSED(module), PyObject *classes)
-{
-    PyTypeObject *chronicle;
-    if (!PyArg_ParseTuple(classes, "O!n", &PyType_Type, &chronicle, &at_once) || make_names(names) < 0)
-        return NULL;
-    Py_XSETREF(add_in_python, PyObject_GetAttrString((PyObject *)chronicle, "add"));
-    return PyErr_Occurred() ? NULL : methods_of(chronicle, of_chronicle);
+    return PyErr_Occurred() ? NULL : methods_of(lines, of_lines, &put_in_python);
 }

@@ -13,7 +13,7 @@ enum { N_ARM, N_TRY_SEND, N_SENT_DOWN, N_ALIVE };
 static Name names[] = {{"arm", NULL}, {"try_send", NULL}, {"sent_down", NULL}, {"alive", NULL}, {NULL, NULL}};
 
 static PyTypeObject *planes, *wheels;
-static PyObject *phase_in_python, *alive_in_python, *send_in_python, *gone;
+static PyObject *phase_in_python, *send_in_python, *gone;
 static double tick;
 
 /* The wheel, borrowed, and what it says; NULL where Python has to see to it. */
@@ -48,18 +48,6 @@ static PyObject *phase(PyObject *waiting, PyObject *const *arguments, Py_ssize_t
     Py_DECREF(wheel);
     Py_XDECREF(armed);
     return armed == NULL ? NULL : Py_NewRef(Py_None);
-}
-
-static PyObject *alive(PyObject *waiting, PyObject *Py_UNUSED(nothing))
-{
-    double monotonic, seconds;
-    if (!seconds_in(get(waiting, of_waiting[SECONDS]), &seconds) || wheel_of(waiting, &monotonic) == NULL)
-        return PyObject_CallOneArg(alive_in_python, waiting);
-    PyObject *at = PyFloat_FromDouble(monotonic + seconds);
-    if (at == NULL)
-        return NULL;
-    put(waiting, of_waiting[DEADLINE], at);
-    Py_RETURN_NONE;
 }
 
 /* Count what was sent, and that bytes have moved; -1 with an error. */
@@ -104,7 +92,6 @@ static PyObject *send_now(PyObject *metered, PyObject *data)
 
 static PyMethodDef of_phases[] = {
     {"phase", (PyCFunction)(void (*)(void))phase, METH_FASTCALL, "Bound what follows."},
-    {"alive", alive, METH_NOARGS, "Start the time of the present phase anew."},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef of_sending[] = {
@@ -119,11 +106,9 @@ PyObject *phase_methods(PyObject *Py_UNUSED(module), PyObject *classes)
         find_slots(waiting, of_waiting) < 0 || find_slots(plane, of_plane) < 0 || find_slots(wheel, of_wheel) < 0 ||
         make_names(names) < 0)
         return NULL;
-    Py_XSETREF(phase_in_python, PyObject_GetAttrString((PyObject *)waiting, "phase"));
-    Py_XSETREF(alive_in_python, PyObject_GetAttrString((PyObject *)waiting, "alive"));
     planes = (PyTypeObject *)Py_NewRef(plane);
     wheels = (PyTypeObject *)Py_NewRef(wheel);
-    return PyErr_Occurred() ? NULL : methods_of(waiting, of_phases);
+    return PyErr_Occurred() ? NULL : methods_of(waiting, of_phases, &phase_in_python);
 }
 
 PyObject *sending_methods(PyObject *Py_UNUSED(module), PyObject *classes)
@@ -133,7 +118,6 @@ PyObject *sending_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (!PyArg_ParseTuple(classes, "O!O", &PyType_Type, &metered, &error) || find_slots(metered, of_metered) < 0 ||
         make_names(names) < 0)
         return NULL;
-    Py_XSETREF(send_in_python, PyObject_GetAttrString((PyObject *)metered, "send_now"));
     Py_XSETREF(gone, Py_NewRef(error));
-    return PyErr_Occurred() ? NULL : methods_of(metered, of_sending);
+    return PyErr_Occurred() ? NULL : methods_of(metered, of_sending, &send_in_python);
 }

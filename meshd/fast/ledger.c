@@ -174,5 +174,5 @@ PyObject *ledger_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     meters = (PyTypeObject *)Py_NewRef(meter);
     tallies = (PyTypeObject *)Py_NewRef(tally);
     allowances = (PyTypeObject *)Py_NewRef(allowance);
-    return PyErr_Occurred() ? NULL : methods_of(ledger, of_ledger);
+    return PyErr_Occurred() ? NULL : methods_of(ledger, of_ledger, NULL);
 }

@@ -31,9 +31,8 @@ static int begins(PyObject *told, PyObject *came, PyObject *method)
 
 static PyObject *known(PyObject *origin, PyObject *const *arguments, Py_ssize_t given)
 {
-    if (given != 2)
-        return PyErr_Format(PyExc_TypeError, "known() takes bytes, and a method");
-    PyObject *came = arguments[0], *method = arguments[1], *server = get(origin, of_origin[SERVER]);
+    PyObject *came = given == 2 ? arguments[0] : Py_None, *method = given == 2 ? arguments[1] : Py_None;
+    PyObject *server = get(origin, of_origin[SERVER]);
     if (PyBytes_CheckExact(came) && PyBytes_CheckExact(method) && is(server, servers)) {
         PyObject *both[2] = {get(server, of_server[0]), get(origin, of_origin[TOLD])};
         int found = begins(both[0], came, method);
@@ -44,7 +43,7 @@ static PyObject *known(PyObject *origin, PyObject *const *arguments, Py_ssize_t 
         if (found >= 0)
             return Py_NewRef(found > 0 ? both[1] : Py_None);
     }
-    return PyObject_CallFunctionObjArgs(known_in_python, origin, came, method, NULL);
+    return left_to(known_in_python, origin, arguments, given, NULL);
 }
 
 /* The head that was made when the same was asked; NULL with an error, or where another one was made. */
@@ -67,13 +66,10 @@ static PyObject *made_before(PyObject *response, PyObject *const *arguments, Py_
 
 static PyObject *render(PyObject *response, PyObject *const *arguments, Py_ssize_t given)
 {
-    PyObject *all[ASKED + 2] = {response};
     PyObject *head = given == ASKED || given == ASKED - 1 ? made_before(response, arguments, given) : NULL;
     if (head != NULL || PyErr_Occurred())
         return head;
-    for (Py_ssize_t i = 0; i < given && i <= ASKED; i++)
-        all[i + 1] = arguments[i];
-    return PyObject_Vectorcall(render_in_python, all, (size_t)(given <= ASKED ? given : ASKED + 1) + 1, NULL);
+    return left_to(render_in_python, response, arguments, given, NULL);
 }
 
 static PyMethodDef of_knowing[] = {
@@ -91,10 +87,9 @@ PyObject *knowing_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (!PyArg_ParseTuple(classes, "O!O!O!", &PyType_Type, &origin, &PyType_Type, &server, &PyType_Type, &response) ||
         find_slots(origin, of_origin) < 0 || find_slots(server, of_server) < 0 || find_slots(response, of_response) < 0)
         return NULL;
-    Py_XSETREF(known_in_python, PyObject_GetAttrString((PyObject *)origin, "known"));
     servers = (PyTypeObject *)Py_NewRef(server);
     responses = (PyTypeObject *)Py_NewRef(response);
-    return PyErr_Occurred() ? NULL : methods_of(origin, of_knowing);
+    return PyErr_Occurred() ? NULL : methods_of(origin, of_knowing, &known_in_python);
 }
 
 PyObject *rendering_methods(PyObject *Py_UNUSED(module), PyObject *classes)
@@ -103,6 +98,5 @@ PyObject *rendering_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (!PyArg_ParseTuple(classes, "O!", &PyType_Type, &response) || find_slots(response, of_response) < 0)
         return NULL;
     Py_XSETREF(empty, PyUnicode_FromString(""));
-    Py_XSETREF(render_in_python, PyObject_GetAttrString((PyObject *)response, "render"));
-    return PyErr_Occurred() ? NULL : methods_of(response, of_rendering);
+    return PyErr_Occurred() ? NULL : methods_of(response, of_rendering, &render_in_python);
 }
