@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from twisted.logger import Logger
+
 from meshd.dns.deadlines import Deadlines
 from meshd.dns.system import ResolveError
 from meshd.running.flights import Crowded
+
+_log = Logger()
 
 
 class Resolved(NamedTuple):
@@ -57,12 +61,11 @@ class Callers:
         Raises: Crowded.
         """
         waiting = self._waiting.get(host)
-        leads = waiting is None
+        leads, limit = waiting is None, self._timeout()
         if waiting is None:
             if len(self._waiting) >= self._bound:
                 raise Crowded
             waiting = self._waiting[host] = {}
-        limit = self._timeout()
         caller = Caller(waiting, told, limit)
         waiting[caller] = None
         self._deadlines.arm(caller, limit)
@@ -70,9 +73,15 @@ class Callers:
 
     def land(self, host: str, entry: Entry) -> None:
         """Tell all who wait for a name what came of it."""
-        for caller in list(self._waiting.pop(host, ())):
+        waiting = self._waiting.pop(host, {})
+        callers = list(waiting)
+        waiting.clear()  # or it and they would keep each other alive until a collection
+        for caller in callers:
             self._deadlines.disarm(caller, caller.limit)
-            caller.told(outcome_of(entry))
+            try:
+                caller.told(outcome_of(entry))
+            except Exception:  # one caller's fault, for which the others would wait in vain
+                _log.failure("who waited for a name has failed")
 
     def abandon(self, error: ResolveError) -> None:
         """Fail all who wait now; what comes of their look-ups is dropped."""
@@ -91,5 +100,5 @@ class Caller:
         self.limit = limit
 
     def __call__(self) -> None:
-        del self._waiting[self]
+        self._waiting.pop(self, None)
         self.told(ResolveError("dns_timeout", f"no answer within {self.limit:g} s"))

@@ -62,6 +62,7 @@ static PyMethodDef of_lines[] = {
     {"_put", put_record, METH_O, "Have a record written soon."},
     {NULL, NULL, 0, NULL},
 };
+
 PyObject *log_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *log, *record;

@@ -167,7 +167,7 @@ STANDS = "stands"
 
 
 def _of_exchanges(native: ModuleType) -> dict[type | ModuleType, dict[str, Any]]:
-    """What C does of an exchange between its head and its line, and of connections that are kept."""
+    """What C does of an exchange between its head and its line."""
     return {
         ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
         | native.log_methods(ExchangeLog, Waiting)

@@ -11,10 +11,10 @@ static Slot of_record[] = {{"_plane", 0},    {"_proxy", 0},   {"_client", 0},   
                            {"closed", 0},    {NULL, 0}};
 
 enum { N_NOW, N_WHEEL, N_SECONDS, N_REQUEST_ID, N_METHOD, N_TARGET, N_HOST, N_PORT, N_IDENTITY, N_ACCOUNT, N_ID,
-       N_USERNAME, N_TOKEN_ID, N_LEAVE, N_END, N_UP, N_DOWN, N_LEDGER, N_CLOSE, N_LINE, N_WAITING, N_FREED };
+       N_USERNAME, N_TOKEN_ID, N_END, N_UP, N_DOWN, N_LEDGER, N_CLOSE, N_LINE, N_WAITING, N_FREED };
 static Name names[] = {{"now", NULL},        {"wheel", NULL},    {"seconds", NULL}, {"request_id", NULL}, {"method", NULL},
                        {"target", NULL},     {"host", NULL},     {"port", NULL},    {"identity", NULL},   {"account", NULL},
-                       {"id", NULL},         {"username", NULL}, {"token_id", NULL}, {"leave", NULL},     {"end", NULL},
+                       {"id", NULL},         {"username", NULL}, {"token_id", NULL},     {"end", NULL},
                        {"up", NULL},         {"down", NULL},     {"ledger", NULL},  {"close", NULL},      {"line", NULL},
                        {"waiting", NULL},    {"freed", NULL},    {NULL, NULL}};
 

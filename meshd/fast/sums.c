@@ -189,6 +189,7 @@ static PyMethodDef of_reports[] = {
     {"add", add_reports, METH_O, "Count exchanges that have ended."},
     {NULL, NULL, 0, NULL},
 };
+
 PyObject *sums_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *log, *record;

@@ -1,5 +1,5 @@
-/* What sockets/wire.py does for each edge, for each piece that is read or written, and to give its descriptor up.  The descriptors are
-   non-blocking, so the interpreter's lock is kept meanwhile. */
+/* What sockets/wire.py does for each edge, for each piece that is read or written, and to give its descriptor up.  The
+   descriptors are non-blocking, so the interpreter's lock is kept meanwhile. */
 
 #include "native.h"
 
@@ -12,7 +12,8 @@ static Slot of_wire[] = {{"readable", 0}, {"unsure", 0},  {"ending", 0}, {"gone"
                          {"watcher", 0},  {"poller", 0}, {"fd", 0},     {"peer", 0}, {NULL, 0}};
 static const int given_first[] = {POLLER, FD, PEER};
 
-static PyObject *n_add, *n_hand_over, *n_registered, *n_stirred, *reading, *init_in_python, *try_receive_in_python, *try_send_in_python, *ready_in_python;
+static PyObject *n_add, *n_hand_over, *n_registered, *n_stirred, *reading;
+static PyObject *init_in_python, *try_receive_in_python, *try_send_in_python, *ready_in_python;
 static char read_data[MOST]; /* used between a read and the making of its bytes alone, under the interpreter's lock */
 
 static bool descriptor(PyObject *wire, int *fd)

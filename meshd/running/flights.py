@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
@@ -53,14 +52,6 @@ class Flights(Generic[T]):
         waiting[waiter] = None
         return waiter, led
 
-    def leave(self, key: Hashable, waiter: Deferred[T]) -> None:
-        """Tell a waiter of this key nothing any more; it is the caller's again."""
-        self._waiting.get(key, {}).pop(waiter, None)
-
-    def __len__(self) -> int:
-        """How many different things are under way."""
-        return len(self._waiting)
-
     @property
     def full(self) -> bool:
         return len(self._waiting) >= self._bound
@@ -68,11 +59,6 @@ class Flights(Generic[T]):
     def wanted(self, key: Hashable) -> bool:
         """Whether anybody waits for the work under way for this key."""
         return bool(self._waiting.get(key))
-
-    def abandon(self, error: Exception) -> None:
-        """Fail every caller that waits now; the results of their work are dropped."""
-        for key in list(self._waiting):
-            self.land(key, Failure(error))
 
     def land(self, key: Hashable, result: Any) -> None:
         """Tell all who wait for the work under way for this key what came of it: a result, or a Failure."""

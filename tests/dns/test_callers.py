@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from weakref import ref
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -82,6 +85,34 @@ class CallersTests(SynchronousTestCase):
         self.assertEqual(self.told(), [(number, "dns_error") for number in range(3)])
         self.callers.land("a", FOUND)
         self.assertEqual((self.told(), len(self.callers)), ([], 0))
+
+    def test_one_that_fails(self) -> None:
+        """Takes no other's answer with it, and the log hears of it."""
+
+        def failing(outcome: object) -> None:
+            raise ValueError("mine")
+
+        self.callers.enter("a", failing)
+        self.enter("a", 2)
+        self.callers.land("a", FOUND)
+        self.assertEqual(self.told(), [(2, "found")])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_nothing_is_left_for_the_collector(self) -> None:
+        """Of those who were told."""
+
+        class Hearing:
+            def told(self, outcome: object) -> None:
+                pass
+
+        hearing = Hearing()
+        gone = ref(hearing)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.callers.enter("a", hearing.told)
+        del hearing
+        self.callers.land("a", FOUND)
+        self.assertIsNone(gone())
 
     def test_errors_are_each_callers_own(self) -> None:
         """As a raised one gathers tracebacks."""

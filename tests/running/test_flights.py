@@ -69,15 +69,6 @@ class FlightTests(SynchronousTestCase):
         self.failureResultOf(self.join("c"), Crowded)
         self.assertNoResult(self.join("a"))
 
-    def test_abandoned(self) -> None:
-        """All fail at once, and a late result is nobody's; another flight may begin."""
-        joined = [self.join("a"), self.join("a"), self.join("b")]
-        self.flights.abandon(ValueError("stopping"))
-        for one in joined:
-            self.failureResultOf(one, ValueError)
-        self.begun[0].callback("late")
-        self.assertNoResult(self.join("c"))
-
     def test_who_goes_away_leaves_nothing_behind(self) -> None:
         """However long the work takes, and however many give up meanwhile."""
         self.join("a")

@@ -100,8 +100,10 @@ class RecordingOrigin:
     /slow           answers after `release`         /hang           never answers
     /close          closes without an answer        /websocket      101, then sends back what comes
     and whatever `script` was told.  Anything else is answered as /echo.  What is not scripted closes where it was asked
-    to: some clients read on until then, whatever the length.
+    to (`obliging`): some clients read on until then, whatever the length.
     """
+
+    obliging = True
 
     def __init__(self, owner: Any = None, *, tls: bool = False, host: str = "127.0.0.1", raw: str = "") -> None:
         """raw: "" speaks HTTP; "echo" sends back what comes; "sink" reads only."""
@@ -230,8 +232,9 @@ class RecordingOrigin:
                     with self._news:
                         connection.requests.append(request)
                         self._news.notify_all()
-                    asked_to = request.path not in self._scripts and (request.field("connection") or "").lower()
-                    if not await self._answer(request, stream, writer) or asked_to == "close":
+                    asked_to = (request.field("connection") or "").lower() == "close"
+                    closes = asked_to and self.obliging and request.path not in self._scripts
+                    if not await self._answer(request, stream, writer) or closes:
                         break
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError, TimeoutError):
             pass

@@ -15,7 +15,11 @@ HELLO, HELLO_BACK = b"\x81\x85\0\0\0\0hello", b"\x81\x05hello"
 
 
 class Origin(RecordingOrigin):
-    """One that a proxy which reads WebSockets takes for a server of them."""
+    """One that a proxy which reads WebSockets takes for a server of them, and that ends no connection: what a proxy
+    does with one that stays open is looked at.
+    """
+
+    obliging = False
 
     async def _answer(self, request: Received, stream: Stream, writer: object) -> bool:
         if request.path != "/websocket":
