@@ -65,9 +65,10 @@ def host_plane(
 
 
 def _spare(proxy: DataPlane, origins: KeptOrigins[HostResponse], count: int) -> int:
-    """Free so many descriptors, or fewer; how many: of pairs that wait, else of idle connections to origins of the
-    proxy, else of those to published hosts.
+    """Free so many descriptors, or fewer; how many: of those whose exchange was ended, else of pairs that wait, else of
+    idle connections to origins of the proxy, else of those to published hosts.
     """
-    given = proxy.resting.give_up(count)
+    given = proxy.relay.deliveries.give_up(count)
+    given += proxy.resting.give_up(max(count - given, 0))
     given += proxy.origins.give_up(max(count - given, 0))
     return given + origins.give_up(max(count - given, 0))

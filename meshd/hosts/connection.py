@@ -272,7 +272,7 @@ class HostConnection(RepeatedVisits):
         """
         if self._answering:
             self._end(refusal.reason, False, refusal.detail)
-            await self.cut_short(refusal.reason)
+            self.cut_short(refusal.reason)
             return False
         record = self.record = self.record or self._new_record()
         if record.closed:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from math import inf
 
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
 from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.task import WRITING, parked
 
 LINGER_BYTES = 4 * 1024 * 1024
 """Bytes of an admitted request's body that are counted after the answer; more is read for nothing."""
@@ -70,25 +68,14 @@ class PartingConnection(MeteredConnection):
         await self.worked(len(data))
         return data
 
-    async def cut_short(self, reason: str) -> None:
+    def cut_short(self, reason: str) -> None:
         """Close in the midst of an answer, so that the client sees that, and still gets all that was counted: to close
         with bytes that it has sent, and that nobody has read, would reset what it has not taken away.
         """
-        if self.framed:
-            self.wire.end()
-        if reason != "idle-timeout":  # then the client takes nothing
-            await self._delivered(DRAIN_SECONDS if self.framed else inf)
-        if self.framed:
-            self.wire.close()
+        wire = self.wire
+        if reason != "idle-timeout" and wire.fd >= 0:
+            self._plane.relay.deliveries.deliver(wire.release(), wire.sealed, ends=self.framed)
+        elif self.framed:  # the client takes nothing
+            wire.close()
         else:
-            self.wire.reset()
-
-    async def _delivered(self, seconds: float) -> None:
-        """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS; so many seconds in all."""
-        left, now, wheel = 0, self.wire.unsent(), self._plane.wheel
-        until = wheel.monotonic + seconds
-        while now and now != left and wheel.monotonic < until:
-            left = now
-            self.phase("delivering", LINGER_SECONDS)
-            await parked(self, WRITING)
-            now = self.wire.unsent()
+            wire.reset()

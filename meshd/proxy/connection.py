@@ -251,7 +251,7 @@ class ClientConnection(RepeatedExchanges):
         detail = cause or refusal.detail
         if self._answering:
             self._end(refusal.reason, False, detail)
-            await self.cut_short(refusal.reason)
+            self.cut_short(refusal.reason)
             return False
         record = self.record = self.record or self._new_record()
         if record.closed:

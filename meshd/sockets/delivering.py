@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
+from itertools import islice
 
-from meshd.sockets.poll import GONE, Poller
+from meshd.sockets.poll import ERROR, GONE, OUT, Poller
+from meshd.sockets.sealed import Sealed
 from meshd.sockets.wheel import TICK, Wheel
-from meshd.sockets.wire import shutdown, unacknowledged
+from meshd.sockets.wire import linger_none, shutdown, unacknowledged
 
 PATIENCE = 2.0
 """Seconds in which a client that takes nothing is given up."""
@@ -19,58 +21,127 @@ PATIENCE = 2.0
 LONGEST = 60.0
 """Seconds after which one that takes little by little is left to the kernel: whoever was ended holds no descriptor."""
 
+MOST = 1000
+"""Sockets that wait so in a process: their exchanges count against no account any more, and each is looked at once a
+tick."""
+
 THE_END = 1
 """The sequence number that the end itself has, and that counts as a byte until it is acknowledged."""
 
 
-def deliver(poller: Poller, wheel: Wheel, fd: int) -> None:
-    """End the writing side of fd, which is registered, and close it once all was acknowledged, or nothing for PATIENCE.
+class Deliveries:
+    """Such sockets of a process; where there are too many, those that have waited longest are closed."""
 
-    What a pair of sockets in this process has taken is never gone, and who is at its other end has to hear of a cut.
-    """
-    left = 0 if poller.has_behind(fd) else unacknowledged(fd)
-    if left:
-        shutdown(fd, socket.SHUT_WR)
-        Delivering(poller, wheel, fd, left)
-    else:
-        _close(poller, fd)
+    __slots__ = ("_open", "poller", "wheel")
+
+    def __init__(self, poller: Poller, wheel: Wheel) -> None:
+        self.poller, self.wheel = poller, wheel
+        self._open: dict[Delivering, None] = {}
+        """The oldest first, MOST of them."""
+
+    def deliver(self, fd: int, sealed: Sealed | None = None, *, ends: bool = True) -> None:
+        """Close fd, which is registered, once all that was sent is acknowledged, or nothing for PATIENCE.
+
+        sealed: its TLS, with what the kernel has not taken yet; ends: whether the client is told that this is the
+        proper end, by TLS and by TCP; else the connection is reset at last.
+
+        What a pair of sockets in this process has taken is never gone, and who is at its other end has to hear of a
+        cut: one that ends is closed now.
+        """
+        try:
+            if sealed is not None:
+                if ends:
+                    sealed.part()
+                sealed.flush(fd)
+            left = 0 if ends and self.poller.has_behind(fd) else unsent(fd, sealed)
+        except OSError:
+            left = 0
+        if not left:
+            close(self.poller, fd, ends=ends)
+            return
+        if len(self._open) >= MOST:
+            self.give_up(1)
+        self._open[Delivering(self, fd, sealed, left, ends=ends)] = None
+
+    def give_up(self, count: int) -> int:
+        """Close so many of them, as others need their descriptors, or fewer; how many."""
+        oldest = list(islice(self._open, count))
+        for each in oldest:
+            each.over()
+        return len(oldest)
+
+    def forget(self, each: Delivering) -> None:
+        self._open.pop(each, None)
 
 
 class Delivering:
     """The owner of such a socket."""
 
-    __slots__ = ("_fd", "_left", "_longest", "_poller", "_until", "_wheel", "deadline", "slot")
+    __slots__ = ("_deliveries", "_end", "_ends", "_fd", "_left", "_longest", "_sealed", "_until", "deadline", "slot")
 
-    def __init__(self, poller: Poller, wheel: Wheel, fd: int, left: int) -> None:
-        """left: bytes that are not acknowledged yet."""
-        self._poller, self._wheel = poller, wheel
-        self._fd, self._left = fd, left
+    def __init__(self, deliveries: Deliveries, fd: int, sealed: Sealed | None, left: int, *, ends: bool) -> None:
+        """left: bytes that are not acknowledged yet; the others as in `deliver`."""
+        self._deliveries = deliveries
+        self._fd, self._sealed, self._left, self._ends = fd, sealed, left, ends
+        self._end = 0
+        """What the end counts for, once it was sent."""
         self.deadline = 0.0
         self.slot = 0
+        wheel = deliveries.wheel
         self._until = wheel.monotonic + PATIENCE
         """Until when something has to be acknowledged."""
         self._longest = wheel.monotonic + LONGEST
-        poller.hand_over(fd, self)
+        deliveries.poller.hand_over(fd, self)
+        self._end_side()
         wheel.arm(self, TICK)
 
     def ready(self, fd: int, events: int) -> None:
-        if events & GONE:
-            self._over()
+        """Send what was sealed.  Once the client has ended its side as well the kernel calls the socket gone, and has
+        still what was not acknowledged.
+        """
+        try:
+            if events & OUT and self._sealed is not None and self._sealed.flush(fd):
+                self._end_side()
+        except OSError:
+            self.over()
+            return
+        if events & ERROR:
+            self.over()
+        elif events & GONE:
+            self.expired()
 
     def expired(self) -> None:
-        before, self._left = self._left, unacknowledged(self._fd) - THE_END
+        wheel = self._deliveries.wheel
+        before, self._left = self._left, unsent(self._fd, self._sealed) - self._end
         if self._left < before:
-            self._until = min(self._wheel.monotonic + PATIENCE, self._longest)
-        if self._left <= 0 or self._wheel.monotonic >= self._until:
-            self._over()
+            self._until = min(wheel.monotonic + PATIENCE, self._longest)
+        if self._left <= 0 or wheel.monotonic >= self._until:
+            self.over()
         else:
-            self._wheel.arm(self, TICK)
+            wheel.arm(self, TICK)
 
-    def _over(self) -> None:
-        self._wheel.disarm(self)
-        _close(self._poller, self._fd)
+    def _end_side(self) -> None:
+        """Shut down the writing side behind the last byte."""
+        if self._ends and not self._end and not (self._sealed is not None and self._sealed.unsent):
+            shutdown(self._fd, socket.SHUT_WR)
+            self._end = THE_END
+
+    def over(self) -> None:
+        """Close the socket."""
+        self._deliveries.wheel.disarm(self)
+        self._deliveries.forget(self)
+        close(self._deliveries.poller, self._fd, ends=self._ends)
 
 
-def _close(poller: Poller, fd: int) -> None:
+def unsent(fd: int, sealed: Sealed | None) -> int:
+    """Bytes that the peer has not acknowledged."""
+    return unacknowledged(fd) + (len(sealed.unsent) if sealed is not None else 0)
+
+
+def close(poller: Poller, fd: int, *, ends: bool) -> None:
+    """Close fd, which is registered, with a reset unless that is the proper end."""
+    if not ends:
+        linger_none(fd)
+        poller.reset(fd)
     poller.remove(fd)
     os.close(fd)

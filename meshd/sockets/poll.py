@@ -20,7 +20,9 @@ from zope.interface import implementer
 
 IN = select.EPOLLIN
 OUT = select.EPOLLOUT
-GONE = select.EPOLLHUP | select.EPOLLERR
+ERROR = select.EPOLLERR
+"""The event that says that the connection has failed, as by a reset."""
+GONE = select.EPOLLHUP | ERROR
 """Events that say that both directions are over."""
 ENDING = GONE | select.EPOLLRDHUP
 """Events that say that the peer will send no more, or that both directions are over."""

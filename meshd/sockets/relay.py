@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from meshd.sockets.delivering import deliver
+from meshd.sockets.delivering import Deliveries
 from meshd.sockets.flow import Flow
 from meshd.sockets.poll import OUT, UNSURE, Poller
 from meshd.sockets.secure import Securing
@@ -39,12 +39,13 @@ SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE"
 class Relay:
     """What all tunnels share."""
 
-    __slots__ = ("again", "live", "pipes", "poller", "securing", "wheel")
+    __slots__ = ("again", "deliveries", "live", "pipes", "poller", "securing", "wheel")
 
     def __init__(self, poller: Poller, wheel: Wheel, pipes: Pipes, again: Again, live: Live) -> None:
         self.poller, self.wheel = poller, wheel
         self.pipes = pipes
         self.again, self.live = again, live
+        self.deliveries = Deliveries(poller, wheel)
         self.securing = Securing(poller, wheel, again, lambda: live.timeouts.half_closed)
         """What wires of peers that speak TLS share."""
 
@@ -134,7 +135,7 @@ class Tunnel:
         os.close(fd)
 
     def _leave_client(self, fd: int) -> None:
-        deliver(self._relay.poller, self._relay.wheel, fd)
+        self._relay.deliveries.deliver(fd)
 
     def _pump(self, flow: Flow, /) -> None:
         """Move what can be moved in one direction; a failure on either side ends the tunnel."""

@@ -115,11 +115,7 @@ class SealedTunnel(Tunnel):
             self._relay.securing.leave(fd, sealed)
 
     def _leave_client(self, fd: int) -> None:
-        sealed = self._sealed.get(fd)
-        if sealed is None:
-            super()._leave_client(fd)
-        else:
-            self._relay.securing.leave(fd, sealed, delivers=True)
+        self._relay.deliveries.deliver(fd, self._sealed.get(fd))
 
 
 class ShapedSealedTunnel(ShapedTunnel, SealedTunnel):

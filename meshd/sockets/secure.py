@@ -7,7 +7,6 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 
-from meshd.sockets.delivering import deliver
 from meshd.sockets.poll import GONE, OUT, Poller
 from meshd.sockets.sealed import Sealed
 from meshd.sockets.task import READING, Again, Pause, parked
@@ -57,24 +56,17 @@ class Securing:
         if self._waiting:
             self._again(self._next)
 
-    def leave(self, fd: int, sealed: Sealed, *, delivers: bool = False) -> None:
-        """Tell the peer that nothing more comes, and close fd, which is registered, when the kernel has taken all.
-
-        delivers: whether the peer has to have it then, as in `deliver`, and may be sending.
-        """
+    def leave(self, fd: int, sealed: Sealed) -> None:
+        """Tell the peer that nothing more comes, and close fd, which is registered, when the kernel has taken all."""
         sealed.part()
         try:
             done = sealed.flush(fd)
         except OSError:
             done = True
-        close = self._deliver if delivers else self.close
         if done:
-            close(fd)
+            self.close(fd)
         else:
-            _Last(self, fd, sealed, close)
-
-    def _deliver(self, fd: int) -> None:
-        deliver(self.poller, self.wheel, fd)
+            _Last(self, fd, sealed)
 
     def close(self, fd: int) -> None:
         self.poller.remove(fd)
@@ -84,12 +76,10 @@ class Securing:
 class _Last:
     """The owner of a socket that has only its last bytes to deliver."""
 
-    __slots__ = ("_done", "_fd", "_sealed", "_securing", "deadline", "slot")
+    __slots__ = ("_fd", "_sealed", "_securing", "deadline", "slot")
 
-    def __init__(self, securing: Securing, fd: int, sealed: Sealed, done: Callable[[int], None]) -> None:
-        """done: closes the socket."""
+    def __init__(self, securing: Securing, fd: int, sealed: Sealed) -> None:
         self._securing = securing
-        self._done = done
         self._fd = fd
         self._sealed = sealed
         self.deadline = 0.0
@@ -108,12 +98,11 @@ class _Last:
 
     def expired(self) -> None:
         linger_none(self._fd)
-        self._done = self._securing.close
         self._close()
 
     def _close(self) -> None:
         self._securing.wheel.disarm(self)
-        self._done(self._fd)
+        self._securing.close(self._fd)
 
 
 class SecureWire(Wire):

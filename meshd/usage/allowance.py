@@ -7,7 +7,7 @@ while the store is asked.  One process never passes a limit by its own bytes; se
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 from meshd.model import Admission, Refusal, Standing, Usage
@@ -66,6 +66,13 @@ class Crawling(Protocol):
         """Lend what is due by now, and where that is less than least, resume later whoever waits."""
 
 
+class CountsDown(Protocol):
+    """What is known here of the Tally that a meter counts in."""
+
+    own: Allowance
+    family: Allowance
+
+
 class OpenMeter(Protocol):
     """What is known here of a Meter that counts an allowance down."""
 
@@ -80,6 +87,10 @@ class OpenMeter(Protocol):
     stop: Callable[[Refusal], None]
     resume: Callable[[], None] | None
 
+    @property
+    def tally(self) -> CountsDown:
+        """Where it counts, and the two allowances that it counts down."""
+
 
 class Allowance:
     """What an account may still move, shared by all that the account and its sub-accounts have open in the process."""
@@ -92,7 +103,6 @@ class Allowance:
         "bounded",
         "crawl",
         "elsewhere",
-        "family",
         "held",
         "meters",
         "on_limit",
@@ -109,12 +119,9 @@ class Allowance:
         "waiting",
     )
 
-    family: Allowance | None
-    """The allowance of the account's parent, or of nobody where it has none."""
-
-    def __init__(self, standing: Standing, family: Allowance | None, among: int = 1) -> None:
+    def __init__(self, standing: Standing, among: int = 1) -> None:
         """among: processes of the daemon that may spend, each an equal part of what is less than a slice for each."""
-        self.among, self.standing, self.family = among, standing, None
+        self.among, self.standing = among, standing
         self.room = UNLIMITED
         """Bytes that may be moved before the store is asked: Meter counts them down."""
         self.held = 0
@@ -133,7 +140,9 @@ class Allowance:
         """Tallies that count it down."""
         self.meters: set[OpenMeter] = set()
         """The account's own that are open."""
-        self.subs: set[Allowance] = set()
+        self.subs: dict[Allowance, int] = {}
+        """Of each sub-account that it is counted down for, how many tallies do; one that was moved may be among the
+        sub-accounts of several."""
         self.below = 0
         """How many meters its sub-accounts have open, without those of visitors."""
         self.elsewhere = self.below_elsewhere = 0
@@ -150,16 +159,24 @@ class Allowance:
         """The rates that all that moves for the account is held to; None for none so far."""
         self.crawl: Crawling | None = None
         """What lends bytes slowly where nothing is left and that is what happens then; else None."""
-        if family is not None:
-            self.belong(family)
 
-    def belong(self, family: Allowance) -> None:
-        """Be one of that family from now on, and of no other: the account's parent may be another than before."""
-        if self.family is not None:
-            self.family.subs.discard(self)
-        self.family = family
-        if family.standing.account_id:
-            family.subs.add(self)
+    def pay_for(self, sub: Allowance) -> None:
+        """Be counted down for a sub-account by one tally more."""
+        self.users += 1
+        self.subs[sub] = self.subs.get(sub, 0) + 1
+
+    def pay_no_more(self, sub: Allowance) -> None:
+        """Be counted down for it by one tally less."""
+        self.users -= 1
+        self.subs[sub] -= 1
+        if not self.subs[sub]:
+            del self.subs[sub]
+
+    def counted_by(self) -> Iterator[OpenMeter]:
+        """The open meters that count it down: the account's own, and those of its sub-accounts that it pays for."""
+        yield from self.meters
+        for sub in self.subs:
+            yield from (meter for meter in sub.meters if meter.tally.family is self)
 
     @property
     def left(self) -> int:
@@ -276,4 +293,4 @@ def newer(one: Standing, other: Standing | None) -> Standing:
 
 def nobody() -> Allowance:
     """An allowance without limits, in the place of the parent's where an account has no parent."""
-    return Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)), None)
+    return Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)))

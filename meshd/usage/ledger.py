@@ -155,9 +155,7 @@ class Ledger:
         if account_id == 0:
             return [meter for allowance in self._quotas.at_work() for meter in allowance.meters]
         allowance = self._quotas.find(account_id)
-        if allowance is None:
-            return []
-        return [*allowance.meters, *(meter for sub in allowance.subs for meter in sub.meters)]
+        return list(allowance.counted_by()) if allowance is not None else []
 
     def at_work(self) -> list[Allowance]:
         """The allowances of all accounts that are at work here, and of their parents."""

@@ -82,23 +82,19 @@ class Quotas:
         account, parent = identity.account, identity.parent
         family = self._nobody
         if parent is not None and identity.parent_usage is not None:
-            family = self._allowance(parent, identity.parent_usage, parent.billing_day, self._nobody, terms)
-        return self._allowance(account, identity.usage, (parent or account).billing_day, family, terms), family
+            family = self._allowance(parent, identity.parent_usage, parent.billing_day, terms)
+        return self._allowance(account, identity.usage, (parent or account).billing_day, terms), family
 
-    def _allowance(
-        self, account: Account, usage: Usage, billing_day: int, family: Allowance, terms: Terms | None
-    ) -> Allowance:
+    def _allowance(self, account: Account, usage: Usage, billing_day: int, terms: Terms | None) -> Allowance:
         on_limit = terms.on_limit(account.id) if terms is not None else ""
         known = self._allowances.get(account.id)
         if known is not None:
             known.on_limit = on_limit
-            if known.family is not family:
-                known.belong(family)
             return known
         limits = monthly_limit(account, self.included()), account.total_limit
         told = Standing(account.id, account.parent_id, *limits, billing_day, usage)
         standing = newer(told, self._remembered.pop(account.id, None))
-        allowance = self._allowances[account.id] = Allowance(standing, family, self._peers.processes)
+        allowance = self._allowances[account.id] = Allowance(standing, self._peers.processes)
         allowance.on_limit = on_limit
         if not allowance.stays_free(standing):
             self._judge(allowance, standing, NO_SHARE)  # the identity's usage may be minutes old
@@ -121,16 +117,14 @@ class Quotas:
 
     def leave(self, own: Allowance, family: Allowance) -> None:
         """Drop of an account's and its parents' allowances what nothing uses any more; remember the standing."""
-        for allowance in dict.fromkeys((own, own.family or family, family)):
-            if allowance.users == 0 and not allowance.subs and allowance is not self._nobody:
+        for allowance in (own, family):
+            if allowance.users == 0 and allowance is not self._nobody:
                 self._forget(allowance)
 
     def _forget(self, allowance: Allowance) -> None:
         account_id = allowance.standing.account_id
         del self._allowances[account_id]
         self._generous.discard(allowance)
-        if allowance.family is not None:
-            allowance.family.subs.discard(allowance)
         self._remembered.put(account_id, allowance.standing)
 
     def find(self, account_id: int) -> Allowance | None:
@@ -279,11 +273,11 @@ class Quotas:
             self._clock.callLater(0, _resume, waiting)
 
     def _cut(self, allowance: Allowance, reason: Refusal) -> None:
-        due = [(meter, reason) for meter in allowance.meters]
-        due += [(meter, QUOTA_PARENT) for sub in allowance.subs for meter in sub.meters]
-        due = [(meter, why) for meter, why in due if not meter.stopping]
-        for meter, _ in due:
-            meter.stopping = True
+        due = []
+        for meter in allowance.counted_by():
+            if not meter.stopping:
+                meter.stopping = True
+                due.append((meter, reason if meter.tally.own is allowance else QUOTA_PARENT))
         if due:
             self._clock.callLater(0, _stop, due)
 

@@ -61,7 +61,7 @@ class Tallies:
         tally = Tally(key, slot, self._journal, own=own, family=family, renew=renew, visited=visited)
         self.by_key[key] = self._by_slot[slot] = tally
         own.users += 1
-        family.users += 1
+        family.pay_for(own)
         return tally
 
     def of(self, slots: Iterable[int]) -> list[Tally]:
@@ -91,7 +91,7 @@ class Tallies:
         journal.free(slot)
         del self.by_key[tally.key], self._by_slot[slot]
         tally.own.users -= 1
-        tally.family.users -= 1
+        tally.family.pay_no_more(tally.own)
         self._quotas.leave(tally.own, tally.family)
         return True
 

@@ -28,7 +28,7 @@ class Cells:
 
 
 def allowance(room: int) -> Allowance:
-    found = Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)), None)
+    found = Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)))
     found.room = room
     return found
 

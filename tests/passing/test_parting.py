@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.passing.caps import Caps
 from meshd.passing.connection import Connection
-from meshd.passing.parting import LINGER_SECONDS
+from meshd.sockets.delivering import PATIENCE, Deliveries
 from meshd.sockets.wheel import TICK, Wheel
-from meshd.sockets.wire import Wire
+from meshd.sockets.wire import READ_SIZE, Wire
 from tests.passing.hand import Far, Hand, tcp_pair
 from tests.support.live import settings
 
@@ -22,12 +23,12 @@ ANSWER = bytes(8 * 1024 * 1024)
 class Answering(Connection):
     """Sends of an answer what the kernel takes, and is cut then."""
 
-    __slots__ = ("reason", "sent")
+    __slots__ = ("ends", "reason", "sent")
 
     async def _serve(self) -> None:
-        self.begin_answer(200)
+        self.begin_answer(200, framed=self.ends)
         self.sent = self.wire.try_send(ANSWER)
-        await self.cut_short(self.reason)
+        self.cut_short(self.reason)
 
 
 class CutShortTests(SynchronousTestCase):
@@ -38,34 +39,75 @@ class CutShortTests(SynchronousTestCase):
         near, client = tcp_pair(self, 64 * 1024)
         self.client = Far(client)
         client.send(b"GET / HTTP/1.1\r\n" * 100)  # of which nothing is read
+        relay = SimpleNamespace(deliveries=Deliveries(self.hand.poller, self.wheel))
         plane: Any = SimpleNamespace(
-            caps=Caps(live, 100), connections=set(), live=live, relay=None, wheel=self.wheel, seldom=None
+            caps=Caps(live, 100), connections=set(), live=live, relay=relay, wheel=self.wheel, seldom=None
         )
         self.connection = Answering(plane, Wire(self.hand.poller, near.detach(), "192.0.2.1"))
 
-    def cut(self, reason: str) -> None:
-        self.connection.reason = reason
+    def cut(self, reason: str, *, ends: bool = True) -> None:
+        """The connection is over at once, whatever the client still has to get."""
+        self.connection.reason, self.connection.ends = reason, ends
         self.connection.begin()
+        self.assertTrue(self.connection.task.over)
 
     def look(self) -> None:
         self.clock.advance(TICK)
         self.wheel.tick()
 
+    def gets_all(self, *, ends: bool) -> None:
+        """It takes all that was counted, and hears then how that ends."""
+
+        def meanwhile() -> None:
+            self.client.step()
+            self.look()
+
+        self.hand.until(lambda: self.client.ended, self.client.step if ends else meanwhile)
+        self.assertEqual((len(self.client.got), self.client.reset), (self.connection.sent, not ends))
+        self.hand.until(lambda: len(self.hand.poller) == 0, self.look)
+
     def test_a_client_that_has_sent_more(self) -> None:
         """Gets all that was counted, and then the end."""
         self.cut("quota-total")
-        self.hand.until(lambda: self.client.ended, self.client.step)
-        self.assertEqual((len(self.client.got), self.client.reset), (self.connection.sent, False))
-        self.hand.until(lambda: self.connection.task.over, self.look)
-        self.assertEqual(len(self.hand.poller), 0)
+        self.gets_all(ends=True)
+
+    def test_an_answer_without_an_end_of_its_own(self) -> None:
+        """The client gets as much, and then a reset: it would take an end for that of the answer."""
+        self.connection.wire.try_receive(READ_SIZE)
+        self.cut("quota-total", ends=False)
+        self.gets_all(ends=False)
+
+    def test_a_client_that_sends_on(self) -> None:
+        """What it says while it takes nothing changes nothing."""
+        for ends in (True, False):
+            self.cut("quota-total", ends=ends)
+            for _ in range(3):
+                self.client.sock.send(b"x")
+                self.hand.settle()
+            self.gets_all(ends=ends)
+            self.setUp()
+
+    def test_a_client_that_has_ended_its_side(self) -> None:
+        """It still takes what was counted, whether it said so before or after."""
+        for before in (True, False):
+            for ends in (True, False):
+                if before:
+                    self.client.sock.shutdown(socket.SHUT_WR)
+                    self.hand.settle()
+                self.cut("quota-total", ends=ends)
+                if not before:
+                    self.client.sock.shutdown(socket.SHUT_WR)
+                self.hand.settle()
+                self.gets_all(ends=ends)
+                self.setUp()
 
     def test_a_client_that_takes_nothing(self) -> None:
         """Is waited for no longer than a moment; not at all where that is what it was cut for."""
         self.cut("quota-total")
-        for _ in range(int(LINGER_SECONDS / TICK)):
+        for _ in range(int(PATIENCE / TICK)):
             self.look()
-        self.assertFalse(self.connection.task.over)
-        self.hand.until(lambda: self.connection.task.over, self.look)
+        self.assertEqual(len(self.hand.poller), 1)
+        self.hand.until(lambda: len(self.hand.poller) == 0, self.look)
         self.setUp()
         self.cut("idle-timeout")
-        self.assertTrue(self.connection.task.over)
+        self.assertEqual(len(self.hand.poller), 0)

@@ -389,6 +389,16 @@ class EndingsTest(TunnelCase):
         self.assertEqual((self.pipes._made, self.pipes._clean), (0, []))
         self.assert_gone("cut")
 
+    def filled(self) -> Tunnel:
+        """A tunnel whose client takes nothing, and has as much as the kernel holds for it."""
+        tunnel = self.tunnel(buffers=64 * 1024)
+        self.client.reading = False
+        self.origin.unsent = bytes(8 * MiB)
+        for _ in range(20):
+            self.step()
+            self.hand.settle()
+        return tunnel
+
     def test_stopped_while_both_sides_send(self) -> None:
         """The client gets all that was counted, and then an end, though bytes of its own were read by nobody."""
         tunnel = self.tunnel(buffers=64 * 1024)
@@ -406,13 +416,7 @@ class EndingsTest(TunnelCase):
 
     def test_stopped_while_the_client_takes_nothing(self) -> None:
         """It is given up after a moment."""
-        tunnel = self.tunnel(buffers=64 * 1024)
-        self.client.reading = False
-        self.origin.unsent = bytes(8 * MiB)
-        for _ in range(20):
-            self.step()
-            self.hand.settle()
-        tunnel.stopped(Refusal("quota-total"))
+        self.filled().stopped(Refusal("quota-total"))
         for _ in range(int(PATIENCE / TICK)):
             self.look()
         self.assertEqual(len(self.hand.poller), 1)
@@ -423,13 +427,7 @@ class EndingsTest(TunnelCase):
 
     def test_stopped_while_the_client_takes_little(self) -> None:
         """It holds no descriptor for longer than a minute."""
-        tunnel = self.tunnel(buffers=64 * 1024)
-        self.client.reading = False
-        self.origin.unsent = bytes(8 * MiB)
-        for _ in range(20):
-            self.step()
-            self.hand.settle()
-        tunnel.stopped(Refusal("quota-total"))
+        self.filled().stopped(Refusal("quota-total"))
         with mock.patch.object(delivering, "unacknowledged", side_effect=count(1_000_000, -1)):
             for _ in range(int((LONGEST - PATIENCE) / TICK)):
                 self.look()
@@ -438,6 +436,45 @@ class EndingsTest(TunnelCase):
                 self.look()
         self.assertEqual(len(self.hand.poller), 0)
         self.assert_gone("quota-total")
+
+    def test_stopped_while_the_client_ends_its_side(self) -> None:
+        """It still gets all that was counted, whether it says so before or after."""
+        for before in (True, False):
+            self.ended.clear()
+            tunnel = self.filled()
+            for says in (before, not before):
+                if says:
+                    self.client.end()
+                else:
+                    tunnel.stopped(Refusal("quota-total"))
+                self.hand.settle()
+            self.client.reading = True
+            self.hand.until(lambda: self.client.ended, self.client.step)
+            self.assertEqual((len(self.client.got), self.client.reset), (self.meter.down, False))
+            self.assert_gone("quota-total")
+
+    def test_stopped_and_reset_by_the_client(self) -> None:
+        """It is let go at once."""
+        self.filled().stopped(Refusal("quota-total"))
+        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        self.client.sock.close()
+        self.hand.until(lambda: len(self.hand.poller) == 0)
+        self.assert_gone("quota-total")
+
+    def test_many_that_were_stopped(self) -> None:
+        """They are bounded, and give way to others: who has waited longest goes first."""
+        clients = []
+        with mock.patch.object(delivering, "MOST", 3):
+            for _ in range(4):
+                self.filled().stopped(Refusal("quota-total"))
+                clients.append(self.client)
+        self.assertEqual((len(self.hand.poller), self.relay.deliveries.give_up(1)), (3, 1))
+        self.assertEqual(len(self.hand.poller), 2)
+        for each in clients[2:]:
+            each.reading = True
+            self.hand.until(lambda each=each: each.ended, each.step)
+        self.hand.until(lambda: len(self.hand.poller) == 0, self.look)
+        self.assertEqual((self.relay.deliveries.give_up(9), len(self.ended)), (0, 4))
 
     def test_closed_twice(self) -> None:
         """The end is told once, with its first reason."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
+from unittest import mock
 
+from meshd.model import Refusal
 from meshd.sockets.flow import Flow
 from meshd.sockets.relay import SMALL, Tunnel
 from meshd.sockets.sealed import PIECE
@@ -84,6 +86,17 @@ class EndingsTest(SealedCase, test_relay.EndingsTest):
         self.assertTrue(self.client.told)
         self.assertEqual(len(self.client.got), self.meter.down)
         self.assert_gone("cut")
+
+    def test_stopped_while_the_kernel_takes_nothing(self) -> None:
+        """What was sealed is sent as soon as it can be, and the end behind it."""
+        tunnel = self.filled()
+        with mock.patch.object(os, "write", side_effect=BlockingIOError):
+            tunnel.stopped(Refusal("quota-total"))
+        self.client.reading = True
+        self.hand.until(lambda: self.client.ended, self.client.step)
+        self.assertTrue(self.client.told)
+        self.assertEqual(len(self.client.got), self.meter.down)
+        self.assert_gone("quota-total")
 
     def test_closed_while_nobody_reads(self) -> None:
         """Who does not take the last bytes is waited for so long, and then reset."""

@@ -39,7 +39,7 @@ class Model:
         """Counted here, and in no word of the store."""
         self.now = NOON
         self.ignored = False
-        self.allowance = Allowance(standing(monthly=LIMIT), None)
+        self.allowance = Allowance(standing(monthly=LIMIT))
         self.judge()
 
     def judge(self) -> None:

@@ -23,7 +23,7 @@ from tests.sockets.test_datagrams import NotingPath
 
 
 def allowance(room: int, held: int = 0, rest: int = 0) -> Allowance:
-    found = Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)), None)
+    found = Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)))
     found.room, found.held, found.rest = room, held, rest
     return found
 

@@ -171,6 +171,45 @@ class RestTests(SynchronousTestCase):
         self.desk.rest()
         self.assertEqual(([], {}), (self.desk.ledger.at_work(), self.by_key))
 
+    def test_the_former_parent_again(self) -> None:
+        """A move that is undone a moment later leaves nothing out of the parent's sight, though nothing is begun."""
+        accounts = self.desk.store.accounts
+        accounts[1] = account(1, total=1000)
+        for parent in (1, 2):
+            accounts[9] = account(9, parent=parent)
+            self.visit(9)
+            self.desk.flush()
+        accounts[9] = account(9, parent=1)
+        now(self.desk.ledger.changed(Change(2, 9)))
+        meter = self.desk.meter(9)
+        self.assertEqual(([meter], []), (self.desk.ledger.open_of(1), self.desk.ledger.open_of(2)))
+        meter.sent_up(1000)
+        self.desk.clock.advance(0)
+        self.assertEqual({meter: QUOTA_PARENT}, self.desk.stopped)
+
+    def test_two_parents_at_a_time(self) -> None:
+        """Where a remembered credential names the former parent for a moment, each parent sees, and ends, its own."""
+        accounts = self.desk.store.accounts
+        accounts[1], accounts[2] = account(1, total=100), account(2, total=100)
+        meters = {}
+        for parent in (2, 1):
+            accounts[9] = account(9, parent=parent)
+            meters[parent] = self.desk.meter(9, token_id=parent)
+        for parent, meter in meters.items():
+            self.assertEqual([meter], self.desk.ledger.open_of(parent))
+        self.assertEqual({*meters.values()}, {*self.desk.ledger.open_of(9)})
+        self.desk.close(meters[1])
+        self.desk.rest()
+        self.assertEqual([meters[2]], self.desk.ledger.open_of(2))
+        meters[1] = self.desk.meter(9, token_id=1)
+        meters[2].sent_up(100)
+        self.desk.clock.advance(0)
+        self.assertEqual({meters[2]: QUOTA_PARENT}, self.desk.stopped)
+        for meter in meters.values():
+            self.desk.close(meter)
+        self.desk.rest()
+        self.assertEqual(([], {}), (self.desk.ledger.at_work(), self.by_key))
+
     def test_at_the_end(self) -> None:
         """All that can be is freed, with a line for what has none."""
         self.visit(1)
