@@ -133,7 +133,7 @@ class Shaping:
         up, down = (terms.rate(group, "kbit_up"), terms.rate(group, "kbit_down")) if terms is not None else (0, 0)
         if allowance.pace is None and (up or down):
             allowance.pace = Pace(self._ticks)
-            for meter in allowance.counted_by():
+            for meter in tuple(allowance.counted_by()):
                 assert isinstance(meter, Meter)
                 shape(meter)
         if allowance.pace is not None:
