@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -40,8 +41,18 @@ class _AnyTransport(TLSMemoryBIOProtocol):
     @property
     def preferred(self) -> bytes:
         """The protocol that its client may choose beside HTTP/1.1; b"" for none."""
-        peer = peer_host(self.transport.getPeer())  # type: ignore[union-attr]
-        return self.factory.preferred(peer)  # type: ignore[attr-defined,no-any-return]
+        return self.factory.preferred(self.answering)  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def answering(self) -> str:
+        """The address that answers for what its client does, "" for none: a balancer does not for whom it leaves
+        unnamed, as it would for all of these.
+        """
+        inside: Any = self.transport  # Twisted's reader of PROXY headers, where connections begin with one
+        peer = inside.getPeer()
+        if isinstance(self.transport, ProtocolWrapper) and peer == inside.transport.getPeer():
+            return ""
+        return peer_host(peer)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         if ITCPTransport.providedBy(self.transport):
@@ -71,7 +82,9 @@ class TLSFront(Factory):
         tls: ReloadableTLS,
         preferred: Callable[[str], bytes] = lambda peer: b"",
     ) -> None:
-        """preferred: the protocol that a client at an address may choose beside HTTP/1.1; b"" for none."""
+        """preferred: by the address that answers for a client, the protocol that it may choose beside HTTP/1.1; b"" for
+        none.
+        """
         self.reactor = reactor
         self.site = site
         self.wrapping = _Wrapping(tls, False, site, clock=reactor)
