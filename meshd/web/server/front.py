@@ -22,7 +22,7 @@ from meshd.http1.head import HeadLimits, RequestHead, read_request
 from meshd.tls.server import ReloadableTLS
 from meshd.values.addresses import peer_host
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
-from meshd.web.server.heads import told
+from meshd.web.server.heads import for_method
 from meshd.web.server.site import ApiSite
 
 _HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the content type that a TLS conversation begins with
@@ -167,7 +167,7 @@ class Front(Protocol):
         self._answered = True
         where = (("Location", location),) if location else ()
         site = self.factory.site
-        self.transport.write(told(site.api.closing_answer(status, detail, *where), method_read(self._plain)))
+        self.transport.write(for_method(site.api.closing_answer(status, detail, *where), method_read(self._plain)))
         site.note_refusal(self._host(), status, detail)
         if linger:
             self._deadline.start(LINGER, self._close)
