@@ -124,13 +124,13 @@ class Guesses(Generic[T]):
 
     def _first(self) -> int:
         """The place of the job whose turn it is."""
-        others = (at for at in reversed(range(len(self._order))) if self._order[at].guess is not OWN)
+        others = (index for index in reversed(range(len(self._order))) if self._order[index].guess is not OWN)
         end = len(self._order) - 1
         return next(others, end) if self._own else end
 
     def _last(self) -> int:
         """The place of the job that gives way: where most are of passwords that somebody sets, the newest of those."""
-        own = [at for at, each in enumerate(self._order) if each.guess is OWN]
+        own = [index for index, each in enumerate(self._order) if each.guess is OWN]
         return own[0] if len(own) > self._bound // 2 else 0
 
     def _matters(self, each: _Waiting[T]) -> bool:

@@ -16,6 +16,7 @@ from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
 from meshd.values.terms import Terms
+from meshd.values.times import DAY
 
 Still = Refusal | Terms | None
 """Why an admission holds no longer; where it does, the account's terms as they are now, None for none."""
@@ -41,7 +42,8 @@ class Presence:
         A store that is away is asked again for `credential_cache` seconds, during which the tunnel stays open.
         """
         account = admission.account
-        key = (account.id, account.password_hash, admission.source, admission.subject, proxy, epoch)
+        day = int(self._now()) // DAY  # an answer of before midnight knows nothing of what ended then
+        key = (account.id, account.password_hash, admission.source, admission.subject, proxy, epoch, day)
         try:
             return (await self._flights.join(key, lambda: self._ask(admission, proxy))).result
         except Crowded:

@@ -26,15 +26,7 @@ from meshd.auth.failures import Failures
 from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
 from meshd.auth.passwords import Busy, Hasher
-from meshd.auth.policy import (
-    INVALID,
-    REQUIRED,
-    UNAVAILABLE,
-    inactive,
-    may_pass,
-    of_account,
-    of_name,
-)
+from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, account_end, inactive, may_pass, of_account, of_name
 from meshd.auth.question import Asked, Consumed, Unseen, asked, by_key
 from meshd.auth.recheck import Presence, Still
 from meshd.auth.secrets import ban_address, normal_address
@@ -244,9 +236,10 @@ class AuthService:
                 if self._cache.epoch == epoch:
                     self._denials.note(key, question, outcome)
                 return outcome
-            # What was read before a change of this account is not good enough to remember: a tunnel opened by it would
-            # have missed that change.
-            if self._cache.current(outcome.admission, epoch):
+            # What was read before a change of this account, or before its last day was over, is not good enough: a
+            # tunnel opened by it would have missed the check that followed.
+            ended = account_end(outcome.admission.identity) <= self._now()
+            if not ended and self._cache.current(outcome.admission, epoch):
                 self._remember(key, question, outcome)
                 return outcome
 

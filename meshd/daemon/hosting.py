@@ -85,7 +85,7 @@ class Hosted:
             book=self.book,
             hasher=hasher,
             dialler=self,
-            payers=Payers(self._admit, reactor.seconds, lambda: live.limits.credential_cache),
+            payers=Payers(self._admit, reactor.seconds, proxy.now, lambda: live.limits.credential_cache),
             certificates=contexts,
             beside=self._beside,
         )

@@ -55,15 +55,15 @@ class Resources:
             return None
         return carrier
 
-    def preferred(self, peer: str) -> bytes:
-        """The protocol that a client at that address may choose beside HTTP/1.1; b"" for none, as while it would have
-        no room, and where sessions were ended for what they asked of it.
+    def preferred(self, answering: str) -> bytes:
+        """The protocol that a client may choose beside HTTP/1.1; b"" for none, as while it would have no room, and for
+        whose address sessions were ended for what they asked of it.  answering: that address, as in `session`.
         """
         core, plane = self._core, self._core.plane
-        offered = core.config.api_http2 and not (plane.draining or busy(plane) or plane.offenders.offends(peer))
+        offered = core.config.api_http2 and not (plane.draining or busy(plane) or plane.offenders.offends(answering))
         return HTTP_2.encode("ascii") if offered else b""
 
-    def session(self, line: Line, peer: IAddress) -> Taker | None:
+    def session(self, line: Line, peer: IAddress, answering: str) -> Taker | None:
         core, plane = self._core, self._core.plane
         if plane.draining or plane.caps.crowded(len(plane.poller) + 2):
             return None
@@ -72,6 +72,6 @@ class Resources:
             serve_stream(self._reactor, self._site, peer, fd, stream)
 
         try:
-            return passed_on(plane, line, core.config.first.name, peer_host(peer), serve)
+            return passed_on(plane, line, core.config.first.name, peer_host(peer), answering, serve)
         except OSError:  # no descriptors for a pair
             return None

@@ -14,18 +14,13 @@ from meshd.values.udp import Udp
 
 def is_own(own: OwnListeners, addresses: Iterable[str], port: int) -> bool:
     """Whether one of the addresses, with that port, leads back to a listener of this daemon."""
-    return port in own.ports and any(inner(each) in own.addresses or is_local(each) for each in addresses)
+    return port in own.ports and any(not own.addresses.isdisjoint(_both(each)) or is_local(each) for each in addresses)
 
 
 def is_mouth(udp: Udp, addresses: Iterable[str], port: int) -> bool:
     """Whether one of the addresses, with that port, is where clients of this daemon may send datagrams to."""
     ours = any(low <= port <= high for low, high in udp.reserved)
-    return ours and any(inner(each) == udp.address or is_local(each) for each in addresses)
-
-
-def inner(address: str) -> str:
-    """Where packets for an address go, in its one spelling: to the IPv4 address inside it, where it has one."""
-    return str(unwrap(ip_address(address)))
+    return ours and any(udp.address in _both(each) or is_local(each) for each in addresses)
 
 
 def is_local(address: str) -> bool:
@@ -35,6 +30,12 @@ def is_local(address: str) -> bool:
     """
     whole, target = ip_address(address), unwrap(ip_address(address))
     return target.is_loopback or target.is_unspecified or any(map(_is_bound, {whole, target}))
+
+
+def _both(address: str) -> set[str]:
+    """The address, and the IPv4 address inside it, where it has one, each in its one spelling."""
+    whole = ip_address(address)
+    return {str(whole), str(unwrap(whole))}
 
 
 def _is_bound(address: Address) -> bool:

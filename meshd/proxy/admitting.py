@@ -34,10 +34,9 @@ async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record:
     if refusal is not None:
         if refusal is REQUESTS_TOO_FAST and _outruns(plane, terms, record.began - before):
             return refusal
-        admission = await _turn(client, plane, refusal, request, admission)
+        admission = await _turn(client, plane, refusal, request, admission, record)
         if isinstance(admission, Refusal):
             return admission
-        record.note_admission(admission)  # who is asking may be another by now, as whose the client's address is
         terms = admission.terms
     if terms is not None:
         seat = plane.shares.seat(terms, client.wire.peer)
@@ -70,7 +69,7 @@ def _starts(plane: DataPlane, admission: Admission, *, tunnel: bool) -> bool:
 
 
 async def _turn(
-    client: Client, plane: DataPlane, refusal: Refusal, request: ProxyRequest, admission: Admission
+    client: Client, plane: DataPlane, refusal: Refusal, request: ProxyRequest, admission: Admission, record: Record
 ) -> Admission | Refusal:
     """Wait in line where the account has too much under way; then decide anew who is asking, for a wait is long."""
     tunnel = request.is_tunnel
@@ -88,6 +87,7 @@ async def _turn(
             if isinstance(asked_anew, Refusal):
                 return asked_anew
             admission = asked_anew
+            record.note_admission(admission)  # who is asking may be another by now, as whose the client's address is
             if _starts(plane, admission, tunnel=tunnel):
                 return admission
     except Stopped as stop:

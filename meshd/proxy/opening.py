@@ -6,7 +6,6 @@ else.  TLS may be around SOCKS5 or HTTP, not around TLS; there its client may ch
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
 
 from meshd.proxy.client import Client
@@ -21,16 +20,11 @@ from meshd.tls.contexts import HTTP_2
 from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
 
-_REQUEST = re.compile(rb"[A-Z]{1,32}+ [!-~]++ HTTP/1\.[01]\r\n")
-"""What HTTP/1.1 begins with."""
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What HTTP/2 begins with (RFC 9113, 3.4)."""
 
-_BEGUN = re.compile(rb"[A-Z]{1,32}+(?: (?:[!-~]++(?: ([!-~\r\n]*+))?)?)?")
-"""The same as far as it has come, with what there is of the version."""
-
-_VERSIONS = (b"HTTP/1.1\r\n", b"HTTP/1.0\r\n")
-
-_EITHER = b"PRI * HTTP/"
-"""What both begin with."""
+_ENDS = (b" HTTP/1.1\r\n", b" HTTP/1.0\r\n")
+"""What the first line of a request of HTTP/1.1 ends with."""
 
 _PRINTABLE = 0x20
 """HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
@@ -97,30 +91,25 @@ async def _wait(client: Client, plane: DataPlane, seconds: float) -> None:
 
 
 async def _speaks_http_2(client: Client, plane: DataPlane) -> bool | None:
-    """Whether a client who may is to be heard so: not if it begins with a request of HTTP/1.1.  Go's net/http (1.19)
-    offers HTTP/2 to a proxy, and then writes CONNECT as HTTP/1.1 has it.  None where it leaves before that is told.
+    """Whether a client who may is to be heard so: not if its first line is a request's of HTTP/1.1.  Go's net/http
+    (1.19) offers HTTP/2 to a proxy, and then writes CONNECT as HTTP/1.1 has it.  None where it leaves before.
 
-    A line that does not end, in time or in its bound, is HTTP/1.1's, to be refused as that.
+    A line that begins with a letter and does not end, in time or in its bound, is HTTP/1.1's, to be refused as that.
     """
-    longest = plane.live.limits.request_line_bytes
     secure = client.wire.sealed
     if secure is None or secure.protocol != HTTP_2:
         return False
-    while (is_request := _begins_request(client.buffer)) is None and len(client.buffer) <= longest:
-        if client.speech is None and not _EITHER.startswith(client.buffer):
+    if not client.buffer[:1].isupper():
+        return True
+    seen, longest = 0, plane.live.limits.request_line_bytes
+    while not (end := client.buffer.find(b"\n", seen) + 1):
+        if (seen := len(client.buffer)) > longest:
+            return False
+        if client.speech is None and not _PREFACE.startswith(client.buffer):
             client.speech = HttpSpeech(client, plane)
         if not await client.receive():
             return None
-    return is_request is False
-
-
-def _begins_request(buffer: bytes) -> bool | None:
-    """Whether that begins with a request of HTTP/1.1; None while it may, and may as well begin as HTTP/2 does."""
-    if _REQUEST.match(buffer):
-        return True
-    begun = _BEGUN.fullmatch(buffer)
-    may = begun is not None and any(version.startswith(begun[1] or b"") for version in _VERSIONS)
-    return None if may else False
+    return not client.buffer[:end].endswith(_ENDS)
 
 
 def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:

@@ -53,10 +53,11 @@ class SessionConnection(ClientConnection):
 
     __slots__ = ("_line", "_serve_one")
 
-    def __init__(self, plane: DataPlane, proxy: str, wire: Wire, line: Line, serve: Serve) -> None:
+    def __init__(self, plane: DataPlane, proxy: str, wire: Wire, line: Line, answering: str, serve: Serve) -> None:
+        """answering: the address that answers for what the client does, "" for none."""
         super().__init__(plane, proxy, wire)
         self._line = line
-        self.speech = Session(self, plane, wire.peer, extended=True)
+        self.speech = Session(self, plane, answering, extended=True)
         self._serve_one = serve
         self._met = True
 
@@ -100,8 +101,10 @@ def busy(plane: DataPlane) -> bool:
     return 2 * len(plane.poller) > plane.caps.ceiling
 
 
-def passed_on(plane: DataPlane, line: Line, proxy: str, peer: str, serve: Serve) -> Passage:
-    """Have a client's bytes read as HTTP/2 from now on.  proxy: whose end ends it.  Raises: OSError."""
+def passed_on(plane: DataPlane, line: Line, proxy: str, peer: str, answering: str, serve: Serve) -> Passage:
+    """Have a client's bytes read as HTTP/2 from now on.  proxy: whose end ends it; answering: the address
+    that answers for what the client does, "" for none.  Raises: OSError.
+    """
     passage = Passage(plane, line)
-    SessionConnection(plane, proxy, passage.join(peer), line, serve).begin()
+    SessionConnection(plane, proxy, passage.join(peer), line, answering, serve).begin()
     return passage

@@ -489,6 +489,17 @@ class StillTests(Installation):
         self.assertIsNone(self.successResultOf(before))
         self.assertEqual(said(self.successResultOf(after)), "auth-invalid")
 
+    def test_midnight_while_it_is_asked(self) -> None:
+        """Who asks after midnight waits for no answer of before it."""
+        self.world.edit(self.alice, expires_on="2026-11-22")
+        gate = self.world.store.gates["present"] = Deferred()
+        before = Deferred.fromCoroutine(self.world.service.still(self.admissions["token"], "us"))
+        self.world.clock.advance(DAY / 2)
+        after = Deferred.fromCoroutine(self.world.service.still(self.admissions["token"], "us"))
+        gate.callback(None)
+        self.assertIsNone(self.successResultOf(before))
+        self.assertEqual(said(self.successResultOf(after)), "account-inactive")
+
     def test_the_question_waits_for_a_store_that_is_away(self) -> None:
         """A revocation is not lost in an outage: the tunnel stays, and ends as soon as the store says so."""
         self.world.edit(self.alice, active=False)

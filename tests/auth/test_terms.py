@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from meshd.model import Admission
 from meshd.store.statements import accounts, moving
 from tests.auth.test_selecting import Installation as _Installation
@@ -42,6 +44,21 @@ class LastDayTests(_Installation):
         self.world.store.asked.clear()
         self.assertEqual(dict.fromkeys(names, "account-inactive"), self.ways())
         self.assertEqual([], self.world.store.asked)
+
+    def test_while_it_is_asked(self) -> None:
+        """Whoever is let in after that day is so by an answer of after it."""
+        units = {
+            "by_name": [basic("alice:secret"), basic("kid:small")],
+            "by_token": [bearer(self.secret)],
+            "by_peer": [None],
+        }
+        self.world.clock.advance(DAY / 2 - 1)
+        gates = self.world.store.gates = {unit: Deferred() for unit in units}
+        begun = [self.world.begin(field, peer=PEER) for fields in units.values() for field in fields]
+        self.world.clock.advance(1)
+        for gate in gates.values():
+            gate.callback(None)
+        self.assertEqual(["account-inactive"] * 4, [said(self.successResultOf(each)) for each in begun])
 
     def test_while_the_store_is_away(self) -> None:
         """What is remembered does not outlive the day."""

@@ -167,7 +167,7 @@ class World:
             sites=Sites(),
             dialler=self.dials,
             origins=KeptOrigins(poller, wheel, lambda: 1000),
-            payers=Payers(self._admit, self.clock.seconds, lambda: 300),
+            payers=Payers(self._admit, self.clock.seconds, self.clock.seconds, lambda: 300),
             signins=SignIns(self.passwords, self.clock.seconds),
             certificates=None,  # type: ignore[arg-type]
             secure=None,  # type: ignore[arg-type]

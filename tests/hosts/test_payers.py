@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.hosts.payers import Payers
+from meshd.hosts.payers import REMEMBERED, Payers
 from meshd.model import Admission, Change, Refusal
+from meshd.values.times import read_time
 from tests.hosts.hand import OWNER, admission
+
+MIDNIGHT = read_time("2026-11-30") or 0
+
+
+def until(expires_on: str) -> Admission:
+    """Of an owner whose last day that is."""
+    found = admission(9)
+    return replace(found, identity=replace(found.identity, account=replace(OWNER, expires_on=expires_on)))
 
 
 class PayersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.asked: list[Deferred[Admission | Refusal]] = []
-        self.payers = Payers(self._admit, self.clock.seconds, lambda: 300)
+        self.payers = Payers(self._admit, self.clock.seconds, lambda: MIDNIGHT + self.clock.seconds(), lambda: 300)
 
     async def _admit(self, owner: int, token: int) -> Admission | Refusal:
         self.asked.append(waiting := Deferred())
@@ -67,3 +78,31 @@ class PayersTests(SynchronousTestCase):
         self.asked[-1].callback(found := admission(9))
         self.assertIs(self.successResultOf(waiting), found)
         self.assertIs(self.payers.recall(OWNER.id, 9), found)
+
+    def test_more_changes_than_are_remembered_while_it_is_asked(self) -> None:
+        """It is asked anew: whether the account is among those that were forgotten, nobody knows."""
+        waiting = self.admit()
+        for other in range(REMEMBERED):
+            self.payers.forget(Change(3, OWNER.id + other))
+        self.payers.forget(Change(3, OWNER.id + REMEMBERED))
+        self.asked[0].callback(admission(9))
+        self.assertNoResult(waiting)
+        self.asked[1].callback(found := admission(9))
+        self.assertIs(self.successResultOf(waiting), found)
+
+    def test_an_owner_that_ends(self) -> None:
+        """Is remembered no longer than that, and asked for anew where it ends while it is asked for."""
+        day = 86_400
+        self.clock.advance(day - 100)
+        waiting = self.admit()
+        self.asked[0].callback(found := until("2026-11-30"))
+        self.assertIs(self.successResultOf(waiting), found)
+        self.clock.advance(99)
+        self.assertIs(self.payers.recall(OWNER.id, 9), found)
+        late = self.admit()
+        self.clock.advance(1)
+        self.assertIs(self.payers.recall(OWNER.id, 9), None)
+        self.asked[1].callback(found)
+        self.assertNoResult(late)
+        self.asked[2].callback(no := Refusal("account-inactive"))
+        self.assertIs(self.successResultOf(late), no)

@@ -17,11 +17,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.http2.restraint import SHARE
 from meshd.proxy.offenders import MOST
 from tests.support.browser import Chromium
-from tests.support.daemon import LiveDaemon, until
+from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.echoes import FILL, Echoes
-from tests.support.frames import PING, frame
+from tests.support.frames import PING, Frames, frame
 from tests.support.http2 import Header, Session
 from tests.support.resources import DATA, FINAL, capsule, path
+
+UNNAMED = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+"""A balancer's header of version 2 that names no client."""
 
 daemon: LiveDaemon
 origin: Echoes
@@ -359,6 +362,23 @@ class SettingTests(Case):
             self.assertEqual(sock.selected_alpn_protocol(), "h2")
         self.assertEqual(beside.ask(self.headers("/healthz")).status, 200)
 
+    def test_whose_floods_they_were(self) -> None:
+        """The address that a balancer names is not offered it again; its own is, and whoever it does not name."""
+        behind, other = free_port(), LiveDaemon(self, start=False)
+        listen = [f"tcp:{other.api_port}", f"haproxy:tcp:{behind}"]
+        other.configure(f"[api]\nhttp2 = true\nlisten = {listen}\n")
+        other.start()
+        flood = frame(PING, 0, 0, bytes(8)) * 2 * SHARE
+        ours = b"PROXY TCP4 198.51.100.9 203.0.113.1 4660 8443\r\n"
+        for header, protocol in ((UNNAMED, "h2"), (ours, "http/1.1")):
+            for _ in range(MOST):
+                with contextlib.closing(Frames(other, port=behind, header=header)) as peer:
+                    peer.send(flood)
+                    self.assertTrue(peer.until_ping(b"finished").gone)
+            for at, first, then in ((behind, header, protocol), (other.api_port, b"", "h2")):
+                with chosen(other, port=at, header=first) as sock:
+                    self.assertEqual(sock.selected_alpn_protocol(), then, header)
+
     def test_off(self) -> None:
         """As it is by default: a client that would speak it has HTTP/1.1; and so it is at once after a reload."""
         other = LiveDaemon(self)
@@ -368,11 +388,12 @@ class SettingTests(Case):
                 self.assertEqual(sock.selected_alpn_protocol(), protocol)
 
 
-def chosen(of: LiveDaemon, source: str = "127.0.0.1") -> ssl.SSLSocket:
-    """A connection to the API, of a client at that address that speaks either HTTP."""
+def chosen(of: LiveDaemon, source: str = "127.0.0.1", *, port: int = 0, header: bytes = b"") -> ssl.SSLSocket:
+    """A connection to the API, of a client at that address that speaks either HTTP.  header: what a balancer says."""
     context = ssl.create_default_context(cafile=str(of.certificate))
     context.set_alpn_protocols(["h2", "http/1.1"])
-    sock = socket.create_connection(("127.0.0.1", of.api_port), 60, (source, 0))
+    sock = socket.create_connection(("127.0.0.1", port or of.api_port), 60, (source, 0))
+    sock.sendall(header)
     return context.wrap_socket(sock, server_hostname="127.0.0.1")
 
 

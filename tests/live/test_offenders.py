@@ -17,7 +17,10 @@ SOME = (LESS + SHARE) // 2
 """Of costly frames: more than is borne of an address that has offended, and less than of any other."""
 
 SURELY = FREE + 2
-"""Sessions sent away after which an address has offended, though two be forgiven meanwhile: one in ten seconds."""
+"""Sessions sent away after which an address has offended, though two of them be forgiven, as one is in ten seconds."""
+
+MOST = 60
+"""Sessions within which it has on any machine that takes less than ten seconds for each."""
 
 OURS, OTHER = "198.51.100.9", "198.51.100.10"
 
@@ -46,15 +49,18 @@ class WorkersTests(SynchronousTestCase):
         daemon = LiveDaemon(self, "workers = 2\n")
         done: Counter[int] = Counter()
         held, spared = False, False
-        while not (held and spared):
+        for _ in range(MOST):
             with contextlib.closing(Frames(daemon, source="127.0.0.3")) as peer:
                 worker = crews.owner(daemon, daemon.proxy_port, peer.own_port)
                 self.assertIn(worker, (1, 2))
                 less = sent_away(peer)
-            if done[worker] < FREE or done[worker] >= SURELY:
-                self.assertEqual(less, done[worker] >= FREE, dict(done))
-                held, spared = held or less, spared or (not less and done.total() >= SURELY)
+            if done[worker] < FREE:
+                self.assertFalse(less, dict(done))
+            held, spared = held or less, spared or (not less and done.total() >= SURELY)
             done[worker] += 1
+            if held and spared:
+                break
+        self.assertTrue(held and spared, dict(done))
 
 
 class BalancedTests(SynchronousTestCase):
@@ -73,11 +79,9 @@ class BalancedTests(SynchronousTestCase):
 
     def test_whose_address_it_is(self) -> None:
         """The one that the balancer names, and never its own, neither for them nor for those whom it does not name."""
-        for address, offends in ((OURS, True), ("", False)):
-            for count in range(SURELY):
-                less = self.less(address)
-                if count < FREE or not offends:
-                    self.assertFalse(less, (address, count))
-            self.assertEqual(self.less(address), offends, address)
-            self.assertFalse(self.less(None), address)
+        self.assertEqual([self.less(OURS) for _ in range(FREE)], [False] * FREE)
+        self.assertTrue(any(self.less(OURS) for _ in range(MOST)))
+        self.assertFalse(self.less(None))
         self.assertFalse(self.less(OTHER))
+        self.assertFalse(any(self.less("") for _ in range(SURELY + 1)))
+        self.assertFalse(self.less(None))

@@ -9,11 +9,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Admission
-from meshd.passing.caps import Caps
+from meshd.passing.caps import CROWD, Caps
 from meshd.passing.record import Record
 from meshd.proxy.admitting import admit
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.shares import Shares
+from meshd.sockets.ends import Stopped
 from meshd.sockets.line import BEAT, Line
 from meshd.sockets.task import Task
 from meshd.topology import Limits
@@ -67,6 +68,17 @@ class Waiting:
 
 
 class AdmittingTests(SynchronousTestCase):
+    def test_whose_it_is_where_its_turn_does_not_come(self) -> None:
+        """The one that it was found to be last, whose exchanges it waited behind."""
+        client = Waiting()
+        client.whose = of(8, "second")
+        client.open = {8: 1}
+        client.clock.pump((BEAT, 0, 0))
+        client.task.throw(Stopped(CROWD))
+        self.assertIs(client.admitted, CROWD)
+        client.record.close("")
+        self.assertEqual((client.held, client.logged), ([], [(8, "second")]))
+
     def test_whose_it_is_after_a_wait(self) -> None:
         """The exchange is logged for the account that pays for it, which its turn may find to be another."""
         client = Waiting()

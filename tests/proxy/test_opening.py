@@ -21,6 +21,16 @@ from tests.support.frames import PREFACE
 PEER = "192.0.2.1"
 
 
+class Searched(bytes):
+    """What a client has said, which notes how much of it is gone through for an end of a line."""
+
+    through = 0
+
+    def find(self, *args: Any) -> int:
+        Searched.through += len(self) - args[1]
+        return super().find(*args)
+
+
 class Coming:
     """A client who begins a handshake."""
 
@@ -76,7 +86,7 @@ class Coming:
 
     async def receive(self) -> bool:
         piece = next(self._first, b"")
-        self.buffer += piece
+        self.buffer = Searched(self.buffer + piece)
         return bool(piece)
 
     def alive(self) -> None:
@@ -191,9 +201,12 @@ class MeetTests(SynchronousTestCase):
             (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "h2", Session),
             (b"INVALID CONNECTION PREFACE\r\n\r\n", "h2", Session),
             (b"CONNECT a.test:443 HTTP/1.2\r\n", "h2", Session),
-            (b"CONNECT  HTTP/1.1\r\n", "h2", Session),
+            (b"CONNECT  HTTP/1.1\r\n", "h2", HttpSpeech),  # which refuses it
+            (b"GET http://a.test/ HTTP/1.1\n", "h2", Session),
+            (b"get http://a.test/ HTTP/1.1\r\n", "h2", Session),
+            (b"\0\0\0\4\0\0\0\0\0", "h2", Session),
             (b"\r\nGET http://a.test/ HTTP/1.1\r\n", "h2", Session),
-            (b"GET http://" + b"a" * 100, "h2", HttpSpeech),  # which refuses it
+            (b"GET http://" + b"a" * 100, "h2", HttpSpeech),
             (b"PUT http://a.test/ HTTP/1.1\r\n", "h2", HttpSpeech),
         ]
         for first, protocol, speech in rows:
@@ -202,15 +215,22 @@ class MeetTests(SynchronousTestCase):
                 self.assertIs(type(client.speech), speech, (pieces, protocol))
                 self.assertTrue(first.startswith(client.buffer))
 
+    def test_a_line_in_pieces_costs_no_more_than_its_size(self) -> None:
+        self.plane.live.limits.request_line_bytes = 16_384
+        line = b"GET http://" + b"a" * 16_000
+        Searched.through = 0
+        self.come(*[line[at : at + 1] for at in range(len(line))])
+        self.assertEqual(Searched.through, len(line))
+
     def test_no_longer_than_it_may_be_either(self) -> None:
         """It is waited for more; who leaves before that has told nothing."""
         for first, rest in (
             (b"P", b"UT http://a.test/ HTTP/1.1\r\n"),
             (b"PRI * HTTP/", b"2.0\r\n\r\nSM\r\n\r\n"),
-            (b"PRI * HTTP/2", b""),
+            (b"PRI * HTTP/2", b".0\r\n\r\nSM\r\n\r\n"),
+            (b"PRI * HTTP/2.0\r\n", b""),
             (b"GET http://a.test/ HTTP/1.1\r", b"\n"),
-            (b"GET http://a.test/ X", b""),
-            (b"GET\t", b""),
+            (b"\0\0\0", b""),
         ):
             self.assertEqual(self.come(first).met, not rest, first)
             client = self.come(first, rest or b"never read")
@@ -218,7 +238,7 @@ class MeetTests(SynchronousTestCase):
 
     def test_who_says_that_the_rest_does_not_come(self) -> None:
         """HTTP/1.1, once it can be nothing else but that; nobody knows an answer for either."""
-        for first, speaks in ((b"P", False), (b"PRI * HTTP/", False), (b"PU", True), (b"GET http://a", True)):
+        for first, speaks in ((b"P", False), (b"PRI * HTTP/2.0\r", False), (b"PU", True), (b"GET http://a", True)):
             client = self.come(first)
             self.assertIs(client.met, False)
             self.assertEqual(isinstance(client.speech, HttpSpeech), speaks, first)

@@ -28,8 +28,8 @@ from meshd.web.server.heads import (
     MOST_LINES,
     SINGLE,
     Problem,
+    for_method,
     origin_form,
-    told,
 )
 
 
@@ -205,7 +205,7 @@ class ApiChannel(HTTPChannel):
     def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
         """A whole answer in the words of the routes, without its body where that was asked for by HEAD."""
         answer = self.site.api.closing_answer(status, detail, *fields, path=self._path.decode("latin-1"))
-        return told(answer, self._method)
+        return for_method(answer, self._method)
 
     def end_with(self, answer: bytes) -> None:
         """Send that answer, read no more, and close when the client had time to see it."""

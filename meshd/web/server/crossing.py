@@ -95,7 +95,8 @@ class CrossingChannel(ApiChannel):
         upgrades = self.site.upgrades
         self._enter(Phase.WORK)
         self._switched = True
-        self._taker = upgrades.session(self, self.getPeer()) if upgrades is not None and self._placed() else None
+        if upgrades is not None and self._placed():
+            self._taker = upgrades.session(self, self.getPeer(), self.transport.answering)
         if self._taker is None:
             self.cut()
 

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -21,7 +22,7 @@ from meshd.http1.head import HeadLimits, RequestHead, read_request
 from meshd.tls.server import ReloadableTLS
 from meshd.values.addresses import peer_host
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
-from meshd.web.server.heads import told
+from meshd.web.server.heads import for_method
 from meshd.web.server.site import ApiSite
 
 _HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the content type that a TLS conversation begins with
@@ -40,8 +41,18 @@ class _AnyTransport(TLSMemoryBIOProtocol):
     @property
     def preferred(self) -> bytes:
         """The protocol that its client may choose beside HTTP/1.1; b"" for none."""
-        peer = peer_host(self.transport.getPeer())  # type: ignore[union-attr]
-        return self.factory.preferred(peer)  # type: ignore[attr-defined,no-any-return]
+        return self.factory.preferred(self.answering)  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def answering(self) -> str:
+        """The address that answers for what its client does, "" for none: a balancer does not for whom it leaves
+        unnamed, as it would for all of these.
+        """
+        inside: Any = self.transport  # Twisted's reader of PROXY headers, where connections begin with one
+        peer = inside.getPeer()
+        if isinstance(self.transport, ProtocolWrapper) and peer == inside.transport.getPeer():
+            return ""
+        return peer_host(peer)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         if ITCPTransport.providedBy(self.transport):
@@ -71,7 +82,9 @@ class TLSFront(Factory):
         tls: ReloadableTLS,
         preferred: Callable[[str], bytes] = lambda peer: b"",
     ) -> None:
-        """preferred: the protocol that a client at an address may choose beside HTTP/1.1; b"" for none."""
+        """preferred: by the address that answers for a client, the protocol that it may choose beside HTTP/1.1; b"" for
+        none.
+        """
         self.reactor = reactor
         self.site = site
         self.wrapping = _Wrapping(tls, False, site, clock=reactor)
@@ -154,7 +167,7 @@ class Front(Protocol):
         self._answered = True
         where = (("Location", location),) if location else ()
         site = self.factory.site
-        self.transport.write(told(site.api.closing_answer(status, detail, *where), method_read(self._plain)))
+        self.transport.write(for_method(site.api.closing_answer(status, detail, *where), method_read(self._plain)))
         site.note_refusal(self._host(), status, detail)
         if linger:
             self._deadline.start(LINGER, self._close)

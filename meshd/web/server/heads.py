@@ -29,7 +29,7 @@ Problem = tuple[int, str]
 """The status and the detail of a refusal."""
 
 
-def told(answer: bytes, method: bytes) -> bytes:
+def for_method(answer: bytes, method: bytes) -> bytes:
     """What a client is sent of a whole answer to that method: to HEAD no body (RFC 9110, 9.3.2)."""
     return answer[: answer.find(b"\r\n\r\n") + 4] if method == b"HEAD" else answer
 

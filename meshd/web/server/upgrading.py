@@ -53,8 +53,10 @@ class Upgrades(Protocol):
     def take(self, asked: Asked, line: AskedLine) -> Taker | Refused | None:
         """Serve a request, whose answer goes to the line later; None where it went there already."""
 
-    def session(self, line: Line, peer: IAddress) -> Taker | None:
-        """Speak HTTP/2 with a client; None where there is no room for that."""
+    def session(self, line: Line, peer: IAddress, answering: str) -> Taker | None:
+        """Speak HTTP/2 with a client; None where there is no room for that.  answering: the address that answers for
+        what the client does, "" for none.
+        """
 
 
 def judge(method: bytes, version: bytes, fields: Any, tokens: Collection[bytes]) -> bytes | Refused:
