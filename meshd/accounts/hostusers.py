@@ -101,7 +101,7 @@ def change(
     """Change what is given.  Nobody takes her own role away, nor switches herself off.
     Raises: Invalid, Taken (fields `name`, `email`, `role`, `active`), NotFound, Forbidden.
     """
-    actor = yield from acting(actor_id, change=True)
+    actor = yield from acting(actor_id, change=True, other=id)
     before = yield from _changeable(actor, id)
     _require(name=name, email=email, role=role)
     columns: dict[str, Any] = {}
@@ -137,7 +137,7 @@ def set_password(
     verified: for one's own, the hash that the present password was compared with.
     Raises: Invalid (field `current`) where that is wrong or has changed meanwhile, NotFound, Forbidden.
     """
-    actor = yield from acting(actor_id, change=False, own=True)
+    actor = yield from acting(actor_id, change=False, own=True, other=id)
     if actor.account_id == id:
         yield from accounts.lock(id)
         account = yield from _user(id)
@@ -155,7 +155,7 @@ def delete(actor_id: ActorId, id: int, *, now: int) -> Unit[Account]:
     """Remove a user, whose hosts are the root's from then on; who it was.
     Raises: Forbidden for oneself and the root account, NotFound.
     """
-    actor = yield from acting(actor_id, change=True)
+    actor = yield from acting(actor_id, change=True, other=id)
     if actor.account_id == id:
         raise Forbidden("nobody deletes herself; another admin can")
     account = yield from _changeable(actor, id)
