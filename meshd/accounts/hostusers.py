@@ -15,6 +15,7 @@ from meshd.accounts.errors import Forbidden, Invalid, NotFound, Taken
 from meshd.accounts.ownership import ActorId
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.published.rights import Actor, acting
+from meshd.accounts.registering import require_unused
 from meshd.accounts.subaccounts import removed
 from meshd.accounts.toplevel import DEFAULT_PLAN, added, authorize_first, made
 from meshd.accounts.trail import between, conclude
@@ -213,16 +214,24 @@ def _require_free(email: str, but: int) -> Unit[None]:
     Raises: Taken.
     """
     yield from changes.queue()
-    if any(each.id != but for each in (yield from accounts.by_email(email, 2))):
-        raise Taken({"email": ["Another account has this address."]})
+    yield from require_unused(email, but)
 
 
 def _username(name: str, email: str) -> Unit[str]:
     """A name for the account: the user's where that can be one, else the address, else one that nobody has."""
     for each in (name, email):
-        if validate.username(each) is None and (yield from accounts.by_username(each)) is None:
+        if validate.username(each) is None and (yield from _unused(each)):
             return each
     return f"user-{token_hex(8)}"
+
+
+def _unused(name: str) -> Unit[bool]:
+    """Whether no account is called so, nor signs in by it as its e-mail address."""
+    try:
+        yield from require_unused(name)
+    except Taken:
+        return False
+    return True
 
 
 def _told(columns: Mapping[str, Any]) -> str:

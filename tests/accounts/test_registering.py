@@ -105,15 +105,17 @@ class RegisteringTests(AccountsCase):
                 self.assertEqual(made.username, username)
 
     def test_an_address_is_one_accounts(self) -> None:
-        """Whatever the case, and whoever's it is."""
+        """Whatever the case, and whether it is another's address or name; a sub-account's address gives way."""
         self.register()
-        self.below("alice", "second", email="kid@mail.example")
-        for email in ("ann@mail.example", "ANN@Mail.example", "kid@mail.EXAMPLE"):
+        self.below("alice", "under@mail.example", email="kid@mail.example")
+        for email in ("ann@mail.example", "ANN@Mail.example", "under@mail.EXAMPLE"):
             with named(email):
                 self.assertEqual(
                     set(self.refused(Taken, registering.register, applicant(email), **how()).messages), {"email"}
                 )
                 self.refused(Taken, registering.require_welcome, applicant(email), registration="open", now=NOON)
+        made = self.register("KID@mail.example", spare=f"{SPARE}2")
+        self.assertEqual(self.run_unit(oneself.sign_in_name, "kid@mail.example"), made.username)
 
     def test_what_is_no_address(self) -> None:
         for email in (
