@@ -95,8 +95,8 @@ def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
 def _refuse_powerless(by: ByToken, account: Account) -> Unit[None]:
     """Lock the token's row: whoever deletes the token then sees all that the token has made.  Raises: Forbidden.
 
-    The parent's row is locked before, and the account's: whoever sets a password locks the account and then ends its
-    tokens, and would else meet those who change something by them, each of whom waits for the other.
+    The rows of the account's parent and of the account are locked before: whoever sets a password locks the account and
+    then deletes its tokens, and in another order each would wait for the other.
     """
     if by.confined:
         raise Forbidden(

@@ -82,7 +82,7 @@ def require_welcome(applicant: Applicant, *, registration: Registration, now: in
 def require_unused(email: str, but: int = 0) -> Unit[None]:
     """Raises: Taken (field `email`) where an account other than `but` signs in by that address, whatever the case.
 
-    What somebody's name is, is not for others; a sub-account's address gives way to that of an account of its own.
+    A name counts whoever's it is; a sub-account's address does not: it gives way, as at the sign-in.
     """
     named = yield from accounts.by_username(email)
     known = [each for each in (yield from accounts.by_email(email, 2)) if each.parent_id is None]

@@ -106,8 +106,8 @@ class Bounds:
         self._names = Flood(clock, NAMED_BY_ACCOUNT, UNBOUNDED)
 
     def asked(self, account: Account) -> Wait | None:
-        """Count a change of an account's e-mail address, or say how long to wait.  To a sub-account no address is
-        refused, so that it learns nothing.
+        """Count a change of an account's e-mail address, or say how long to wait.  A sub-account's is not counted: none
+        is refused to it but below `/v1`, where its letters are.
         """
         return None if account.parent_id is not None else self._addresses.tried(str(account.id))
 

@@ -115,6 +115,7 @@ class Services:
     unserved: Callable[[], Mapping[int, str]] = dict
     """By the id of a stream or a port forward: why this process does not serve it, or not all of it."""
     bounds: Bounds = field(init=False)
+    """What an account may guess: one count for all routes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bounds", Bounds(self.clock))
