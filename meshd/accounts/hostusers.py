@@ -15,6 +15,7 @@ from meshd.accounts.errors import Forbidden, Invalid, NotFound, Taken
 from meshd.accounts.ownership import ActorId
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.published.rights import Actor, acting
+from meshd.accounts.registering import require_unused
 from meshd.accounts.subaccounts import removed
 from meshd.accounts.toplevel import DEFAULT_PLAN, added, authorize_first, made
 from meshd.accounts.trail import between, conclude
@@ -101,7 +102,7 @@ def change(
     """Change what is given.  Nobody takes her own role away, nor switches herself off.
     Raises: Invalid, Taken (fields `name`, `email`, `role`, `active`), NotFound, Forbidden.
     """
-    actor = yield from acting(actor_id, change=True)
+    actor = yield from acting(actor_id, change=True, other=id)
     before = yield from _changeable(actor, id)
     _require(name=name, email=email, role=role)
     columns: dict[str, Any] = {}
@@ -137,7 +138,7 @@ def set_password(
     verified: for one's own, the hash that the present password was compared with.
     Raises: Invalid (field `current`) where that is wrong or has changed meanwhile, NotFound, Forbidden.
     """
-    actor = yield from acting(actor_id, change=False, own=True)
+    actor = yield from acting(actor_id, change=False, own=True, other=id)
     if actor.account_id == id:
         yield from accounts.lock(id)
         account = yield from _user(id)
@@ -155,7 +156,7 @@ def delete(actor_id: ActorId, id: int, *, now: int) -> Unit[Account]:
     """Remove a user, whose hosts are the root's from then on; who it was.
     Raises: Forbidden for oneself and the root account, NotFound.
     """
-    actor = yield from acting(actor_id, change=True)
+    actor = yield from acting(actor_id, change=True, other=id)
     if actor.account_id == id:
         raise Forbidden("nobody deletes herself; another admin can")
     account = yield from _changeable(actor, id)
@@ -213,16 +214,24 @@ def _require_free(email: str, but: int) -> Unit[None]:
     Raises: Taken.
     """
     yield from changes.queue()
-    if any(each.id != but for each in (yield from accounts.by_email(email, 2))):
-        raise Taken({"email": ["Another account has this address."]})
+    yield from require_unused(email, but)
 
 
 def _username(name: str, email: str) -> Unit[str]:
     """A name for the account: the user's where that can be one, else the address, else one that nobody has."""
     for each in (name, email):
-        if validate.username(each) is None and (yield from accounts.by_username(each)) is None:
+        if validate.username(each) is None and (yield from _unused(each)):
             return each
     return f"user-{token_hex(8)}"
+
+
+def _unused(name: str) -> Unit[bool]:
+    """Whether no account is called so, nor signs in by it as its e-mail address."""
+    try:
+        yield from require_unused(name)
+    except Taken:
+        return False
+    return True
 
 
 def _told(columns: Mapping[str, Any]) -> str:

@@ -88,16 +88,21 @@ def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
         return account
     if change:
         refuse_viewer(account)
-        yield from _refuse_powerless(actor_id)
+        yield from _refuse_powerless(actor_id, account)
     return replace(account, role="customer")
 
 
-def _refuse_powerless(by: ByToken) -> Unit[None]:
-    """Lock the token's row: whoever deletes the token then sees all that the token has made.  Raises: Forbidden."""
+def _refuse_powerless(by: ByToken, account: Account) -> Unit[None]:
+    """Lock the token's row: whoever deletes the token then sees all that the token has made.  Raises: Forbidden.
+
+    The rows of the account's parent and of the account are locked before: whoever sets a password locks the account and
+    then deletes its tokens, and in another order each would wait for the other.
+    """
     if by.confined:
         raise Forbidden(
             "this token is for some proxies, exits or destinations only, and changes nothing; use the password"
         )
+    yield from lock_family(account)
     if not (yield from tokens.hold(by.token_id)):
         raise Forbidden("this token is no longer valid")
 
@@ -151,6 +156,13 @@ def locked(subject: Subject) -> Unit[Subject]:
     if account is None:
         raise NotFound("the account was deleted meanwhile")
     return replace(subject, account=account)
+
+
+def lock_family(account: Account) -> Unit[None]:
+    """Lock an account's row until the unit ends, that of its parent before: in the order of all who need both."""
+    if account.parent_id is not None:
+        yield from accounts.lock(account.parent_id)
+    yield from accounts.lock(account.id)
 
 
 def refuse_subaccount(actor: Account | Operator) -> None:

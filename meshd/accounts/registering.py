@@ -80,9 +80,12 @@ def require_welcome(applicant: Applicant, *, registration: Registration, now: in
 
 
 def require_unused(email: str, but: int = 0) -> Unit[None]:
-    """Raises: Taken (field `email`) where an account other than `but` signs in by that address, whatever the case."""
+    """Raises: Taken (field `email`) where an account other than `but` signs in by that address, whatever the case.
+
+    A name counts whoever's it is; a sub-account's address does not: it gives way, as at the sign-in.
+    """
     named = yield from accounts.by_username(email)
-    known = yield from accounts.by_email(email, 2)
+    known = [each for each in (yield from accounts.by_email(email, 2)) if each.parent_id is None]
     if any(each is not None and each.id != but for each in (named, *known)):
         raise Taken({"email": ["The email has already been taken."]})
 

@@ -66,7 +66,7 @@ def require_creatable(
     subject = yield from managed(actor_id, parent)
     new.require_valid()
     yield from require_room(subject.account, plans)
-    yield from require_free(new.username)
+    yield from require_free(new.username, below=True)
 
 
 def require_room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:

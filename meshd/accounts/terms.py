@@ -91,7 +91,7 @@ def rename(actor_id: ActorId, username: str, new: str, *, now: int) -> Unit[Acco
     refuse_root(account, "renamed")
     validate.require(username=validate.username(new))
     if new.lower() != account.username.lower():
-        yield from require_free(new)
+        yield from require_free(new, below=account.parent_id is not None)
         yield from bans.forget(account.username)
     renamed = yield from accounts.rename(account.id, new)
     changed = {"username": (account.username, new)}

@@ -16,6 +16,7 @@ from meshd.accounts.ownership import (
     Subject,
     acting,
     below,
+    lock_family,
     managed,
     refuse_subaccount,
     refuse_viewer,
@@ -218,6 +219,7 @@ def found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[
         refuse_viewer(actor)
     if not own and not (yield from below(actor, holder, change=True)):
         raise _absent()
+    yield from lock_family(holder)  # before the token's row, as those do who act by it
     token = yield from stored.locked(token_id)
     if token is None:
         raise _absent()

@@ -176,7 +176,7 @@ def added(
     Raises: Taken (field `username`), also for the root's name before there is a root.
     """
     if role != "root" or new.username != ROOT_NAME:
-        yield from require_free(new.username)
+        yield from require_free(new.username, below=parent is not None)
     return (
         yield from accounts.create(
             new.username,
@@ -193,10 +193,12 @@ def added(
     )
 
 
-def require_free(username: str) -> Unit[None]:
-    """Check a new username.  Raises: Invalid for what is no username; Taken for one that exists, or is the root's."""
+def require_free(username: str, *, below: bool = False) -> Unit[None]:
+    """Check a username, a sub-account's (`below`) against addresses too.  Raises: Invalid; Taken, as the root's."""
     validate.require(username=validate.username(username))
-    if username.lower() == ROOT_NAME or (yield from accounts.by_username(username)) is not None:
+    known = yield from accounts.by_username(username)
+    addressed = (yield from accounts.by_email(username, 1)) if below and "@" in username else []
+    if known is not None or username.lower() == ROOT_NAME or any(each.parent_id is None for each in addressed):
         raise Taken({"username": ["This username is taken."]})
 
 

@@ -8,24 +8,30 @@ more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import ceil
 
 from meshd.accounts.errors import Invalid, TooMany
 from meshd.bounded import Bounded
+from meshd.model import Account
 
 HOUR = 3600.0
 PER_ADDRESS = 20
 """In an hour from one address: an office that shares one is not shut out."""
 IN_ALL = 200
 """In an hour: what one person can look through, and a tenth of a second of hashing each minute."""
-ASKED_BY_ACCOUNT, ASKED_IN_ALL = 10, 500
+ASKED_BY_ACCOUNT = 10
 """Changes of an e-mail address that are tried in an hour: whose an address is can be learnt by them."""
 TOO_OFTEN = "the e-mail address was to be changed too often; try again later"
 GUESSED_BY_ACCOUNT = 20
 """Codes of coupons that are wrong, in an hour: what a code is worth is money."""
 TOO_MANY_CODES = "too many codes were wrong; try again later"
+NAMED_BY_ACCOUNT = 50
+"""Names of sub-accounts with an @ that are refused, in an hour: they may be anybody's address."""
+TOO_MANY_NAMES = "too many names were refused; try again later"
+UNBOUNDED = 1_000_000_000
+"""Tries of all in an hour, where a bound would let one customer keep everybody from any."""
 ADDRESSES = 10_000
 """That are remembered; of more the oldest is forgotten, and then the bound of all holds alone."""
 
@@ -62,18 +68,18 @@ class Flood:
         return None
 
     @contextmanager
-    def guessing(self, account_id: int, code: str) -> Iterator[None]:
-        """Count a code that an account names, unless nothing that is wrong with the code comes out of the block.
-        Raises: TooMany, before.
+    def guessing(self, account_id: int, guess: str, field: str = "code", told: str = TOO_MANY_CODES) -> Iterator[None]:
+        """Count what an account names in a field, unless nothing that is wrong with it comes out of the block.
+        Raises: TooMany, before, with that text.
         """
-        if not code.strip():
+        if not guess.strip():
             yield
             return
-        self.require(account_id, TOO_MANY_CODES)
+        self.require(account_id, told)
         try:
             yield
         except Invalid as error:
-            if "code" not in error.messages:
+            if field not in error.messages:
                 self._give_back(str(account_id))
             raise
         except BaseException:
@@ -91,14 +97,28 @@ class Flood:
             raise TooMany(told, wait.seconds, wait.limit)
 
 
-def of_coupons(clock: Callable[[], float]) -> Flood:
-    """The bound on guesses of coupons' codes: by account, since a bound of all would keep everybody from using any."""
-    return Flood(clock, GUESSED_BY_ACCOUNT, 1_000_000)
+class Bounds:
+    """What an account may guess in an hour, by whichever API or page of this process."""
 
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.coupons = Flood(clock, GUESSED_BY_ACCOUNT, UNBOUNDED)
+        self._addresses = Flood(clock, ASKED_BY_ACCOUNT, UNBOUNDED)
+        self._names = Flood(clock, NAMED_BY_ACCOUNT, UNBOUNDED)
 
-def of_addresses(clock: Callable[[], float]) -> Flood:
-    """The bound on changes of e-mail addresses."""
-    return Flood(clock, ASKED_BY_ACCOUNT, ASKED_IN_ALL)
+    def asked(self, account: Account) -> Wait | None:
+        """Count a change of an account's e-mail address, or say how long to wait.  A sub-account's is not counted: none
+        is refused to it but below `/v1`, where its letters are.
+        """
+        return None if account.parent_id is not None else self._addresses.tried(str(account.id))
+
+    def require_asked(self, account: Account) -> None:
+        """Count it.  Raises: TooMany."""
+        if (wait := self.asked(account)) is not None:
+            raise TooMany(TOO_OFTEN, wait.seconds, wait.limit)
+
+    def naming(self, account: Account, username: str) -> AbstractContextManager[None]:
+        """Count the name of a new sub-account that is refused and could be an address.  Raises: TooMany, before."""
+        return self._names.guessing(account.id, username if "@" in username else "", "username", TOO_MANY_NAMES)
 
 
 def _after(full: float, now: float, tries: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from meshd.store.unit import Unit
 from meshd.topology import Exit, Live
 from meshd.values.autoconfig import Offered
 from meshd.values.tokens import MESHD, Kinds
+from meshd.web.flood import Bounds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -113,6 +114,11 @@ class Services:
     """What programs may set themselves up by."""
     unserved: Callable[[], Mapping[int, str]] = dict
     """By the id of a stream or a port forward: why this process does not serve it, or not all of it."""
+    bounds: Bounds = field(init=False)
+    """What an account may guess: one count for all routes."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bounds", Bounds(self.clock))
 
     async def invoice(self, order: Order, invoice: Invoice) -> bytes:
         """Make an invoice's PDF.  Raises: Busy."""

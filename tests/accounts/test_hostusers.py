@@ -63,10 +63,12 @@ class UserTests(PublishedCase):
 
     def test_the_accounts_name(self) -> None:
         """The user's where that can be one, else the address, else one of nobody's."""
+        self.run_unit(accounts.edit, self.alice.id, email="Alice@x.example")
         for name, email, username in (
             ("jane", "a@x.example", "jane"),
             ("Jane Doe", "b@x.example", "b@x.example"),
             ("anna", "c@x.example", "c@x.example"),
+            ("alice@x.example", "d@x.example", "d@x.example"),
             ("Zoë", "a-long-address-of-somebody@x.example", ""),
         ):
             with named(name):
@@ -92,6 +94,8 @@ class UserTests(PublishedCase):
             with named((field, value)):
                 self.assertEqual(set(self.assertRaises(Invalid, self.new, **{field: value}).messages), {field})
         self.assertRaises(Taken, self.new, email="ANNA@mesh.example")
+        self.customer("named@mesh.example")
+        self.assertRaises(Taken, self.new, email="Named@mesh.example")
         jane = self.new()
         self.assertRaises(Taken, self.change, jane, email="anna@mesh.example")
         self.assertEqual(self.change(jane, email="JANE@mesh.example").email, "JANE@mesh.example")

@@ -45,12 +45,12 @@ class OneselfTests(AccountsCase):
         """The username before any e-mail address; an address that several have is nobody's; what a parent says of its
         sub-accounts keeps nobody else from signing in.
         """
+        self.kept_from("mail", "one@x.example")
         self.customer("mail", email="one@x.example")
         self.customer("a", email="two@x.example")
         self.customer("b", email="Two@x.example")
         self.customer("one@x.test", email="")
         self.customer("c", email="one@x.test")
-        self.kept_from("mail", "one@x.example")
         self.below("alice", "three@x.example")
         self.below("alice", "under", email="four@x.example")
         for name in ("kin", "kith"):
@@ -79,6 +79,7 @@ class OneselfTests(AccountsCase):
         """It is refused to whoever could keep the other from signing in; not to a sub-account, nor one's own."""
         self.customer("mail", email="One@x.example")
         self.customer("two@x.example")
+        self.below("alice", "under", email="al@x.example")
         for email in ("one@X.example", "TWO@x.example"):
             with named(email):
                 self.refused(Taken, oneself.change_email, self.alice.id, email, verified=OLD, now=NOON)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import permutations
-from threading import Event
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -19,8 +19,9 @@ from meshd.accounts.registering import Applicant, Entry, parts
 from meshd.model import Account
 from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts, proxies, tokens
-from meshd.store.unit import Row, Statement, Unit
+from meshd.store.unit import Unit
 from meshd.topology import PLANS
+from tests.accounts.atonce import in_the_midst
 from tests.accounts.support import DAY, NOON, OPERATOR, AccountsCase, OnPostgres, named
 from tests.support.stores import migrated_postgres_url
 
@@ -104,15 +105,17 @@ class RegisteringTests(AccountsCase):
                 self.assertEqual(made.username, username)
 
     def test_an_address_is_one_accounts(self) -> None:
-        """Whatever the case, and whoever's it is."""
+        """Whatever the case, and whether it is another's address or name; a sub-account's address gives way."""
         self.register()
-        self.below("alice", "second", email="kid@mail.example")
-        for email in ("ann@mail.example", "ANN@Mail.example", "kid@mail.EXAMPLE"):
+        self.below("alice", "under@mail.example", email="kid@mail.example")
+        for email in ("ann@mail.example", "ANN@Mail.example", "under@mail.EXAMPLE"):
             with named(email):
                 self.assertEqual(
                     set(self.refused(Taken, registering.register, applicant(email), **how()).messages), {"email"}
                 )
                 self.refused(Taken, registering.require_welcome, applicant(email), registration="open", now=NOON)
+        made = self.register("KID@mail.example", spare=f"{SPARE}2")
+        self.assertEqual(self.run_unit(oneself.sign_in_name, "kid@mail.example"), made.username)
 
     def test_what_is_no_address(self) -> None:
         for email in (
@@ -228,46 +231,9 @@ class AtOnceTests(TestCase):
         ]
         for number, (first, second) in enumerate(permutations(ways, 2)):
             with named(number):
-                self.assertEqual(self.one_after_the_other(first, second, f"a{number}@x.example"), "Taken")
-
-    def one_after_the_other(
-        self, first: Callable[[str], Unit[Any]], second: Callable[[str], Unit[Any]], email: str
-    ) -> str:
-        """What comes of the second that begins before the first has ended, which has looked who has that address."""
-        begun, go_on, other = Event(), Event(), self.open()
-
-        def slowly() -> Unit[Any]:
-            unit = first(email)
-            statement, looked = next(unit), False
-            while True:
-                if looked:
-                    begun.set()
-                    go_on.wait(60)
-                looked = looked or "lower(email)" in statement.sql
-                try:
-                    statement = unit.send((yield statement))
-                except StopIteration:
-                    return
-
-        def run() -> str:
-            try:
-                perform_blocking(self.open().run, second, email)
-            except AccountError as error:
-                return type(error).__name__
-            return ""
-
-        with ThreadPoolExecutor(2) as threads:
-            taking = threads.submit(other.run, slowly)
-            self.assertTrue(begun.wait(60))
-            outcome = threads.submit(run)
-            while not outcome.done() and not self.somebody_waits():
-                pass
-            go_on.set()
-            taking.result()
-            return outcome.result()
-
-    def somebody_waits(self) -> bool:
-        return bool(self.store.run(waiting))
+                email = f"a{number}@x.example"
+                units = partial(first, email), partial(second, email)
+                self.assertEqual(in_the_midst(self, self.open, units[0], "lower(email)", units[1]), "Taken")
 
     def test_the_last_use_of_an_invitation(self) -> None:
         code = invitations.new_code()
@@ -281,8 +247,3 @@ class AtOnceTests(TestCase):
             now=NOON,
         )
         self.assertEqual(self.race("invite", code=code), ["", "", *["Invalid"] * 4])
-
-
-def waiting() -> Unit[list[Row]]:
-    """Whoever waits for a lock of the database's."""
-    return (yield Statement("select 1 from pg_stat_activity where wait_event_type = 'Lock'", {}))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshd.accounts import subaccounts
+from meshd.accounts import subaccounts, terms
 from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, Taken
 from meshd.accounts.ownership import ByToken
@@ -56,6 +56,18 @@ class CreateTests(AccountsCase):
         self.assertEqual((GB, 2 * GB, "N"), (account.monthly_limit, account.total_limit, account.first_name))
         self.assertEqual(("us", "open"), identity.proxies)
         self.assertEqual(("alice", "account.create", account.id), self.told())
+
+    def test_another_ones_address(self) -> None:
+        """It is no sub-account's name, since nobody would come to the sub-account by it; another sub-account's is."""
+        self.customer("mail", email="Ann@x.example")
+        self.below("alice", "under", email="bo@x.example")
+        new = NewAccount(username="ann@x.example")
+        for unit, more in ((subaccounts.create, {"now": NOON}), (subaccounts.require_creatable, {})):
+            error = self.refused(Taken, unit, self.alice.id, new, plans=self.plans, **more)
+            self.assertEqual({"username": ["This username is taken."]}, error.messages)
+        self.refused(Taken, terms.rename, OPERATOR, "kid", "ANN@x.example", now=NOON)
+        self.below("alice", "bo@x.example")
+        self.customer("ann@x.example")
 
     def test_taken(self) -> None:
         """Any account's name in any case, and the root's before there is a root."""

@@ -38,17 +38,20 @@ class Actor:
         return 0 if isinstance(self.account, Operator) else self.account.id
 
 
-def acting(actor_id: ActorId, *, change: bool, own: bool = False, roles: frozenset[Role] | None = None) -> Unit[Actor]:
+def acting(
+    actor_id: ActorId, *, change: bool, own: bool = False, roles: frozenset[Role] | None = None, other: int = 0
+) -> Unit[Actor]:
     """Who asks, if that is allowed.
 
     own: what is changed is the actor's own, as a token, so that it takes no more than to read; roles: those that may,
-    where not all who may change or read.  Raises: NotYours where the account was deleted since; Forbidden.
+    where not all who may change or read; other: the id of an account that is to be changed.
+    Raises: NotYours where the account was deleted since; Forbidden.
     """
     if isinstance(actor_id, Operator):
         return Actor(actor_id)
     account_id, token_id = (actor_id.id, actor_id.token_id) if isinstance(actor_id, ByToken) else (actor_id, 0)
     if token_id:
-        yield from _hold(token_id, account_id, change=change or own)
+        yield from _hold(token_id, account_id, change=change or own, other=other)
     account = yield from accounts.by_id(account_id)
     if account is None:
         raise NotYours
@@ -68,10 +71,12 @@ def person(actor: Actor) -> Account:
     return actor.account
 
 
-def _hold(token_id: int, account_id: int, *, change: bool) -> Unit[None]:
-    """Make sure of the token; for a change it is locked, so that nobody revokes it before the change is made.
-    Raises: Forbidden.
+def _hold(token_id: int, account_id: int, *, change: bool, other: int) -> Unit[None]:
+    """Make sure of the token; for a change it is locked, so that nobody revokes it before the change is made, and the
+    accounts before it, as those do who set a password and then end what was begun with the old one.  Raises: Forbidden.
     """
+    for each in sorted({account_id, other} - {0}) if change else ():
+        yield from accounts.lock(each)
     token = yield from tokens.locked(token_id) if change else tokens.by_id(token_id)
     if token is None or not token.active or token.account_id != account_id:
         raise Forbidden("this token is no longer valid")

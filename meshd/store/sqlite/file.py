@@ -28,7 +28,9 @@ BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
 
 IN_VAIN_SECONDS = 0.25
-"""How long once that was in vain, until a unit gets its turn: whoever stands behind others waits for each of them."""
+"""How long once that was in vain, until a unit gets its turn or none has tried for BUSY_SECONDS: whoever stands behind
+others waits for each of them.
+"""
 
 PRAGMAS = ("synchronous = normal", "foreign_keys = on", "temp_store = memory")
 
@@ -104,6 +106,8 @@ class SQLiteFile:
         self._inode: tuple[int, int] | None = None
         self._checked = False
         self._patience = BUSY_SECONDS
+        self._in_vain = 0.0
+        """When a writer last waited in vain."""
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date; the names of the files that were applied.  Raises: SchemaError."""
@@ -179,6 +183,8 @@ class SQLiteFile:
         except _Writes:
             pass
         writer = _Writer(connection)
+        if time.monotonic() - self._in_vain > BUSY_SECONDS:
+            self._wait(connection, BUSY_SECONDS)
         with self._turn(connection), _transaction(connection, "begin immediate"):
             self._wait(connection, BUSY_SECONDS)
             result = drive(unit(*args, **kwargs), writer)
@@ -194,6 +200,7 @@ class SQLiteFile:
         except StoreUnavailable as error:
             if is_locked(error):
                 self._wait(connection, min(IN_VAIN_SECONDS, BUSY_SECONDS))
+                self._in_vain = time.monotonic()
             raise
 
     def _wait(self, connection: sqlite3.Connection, seconds: float) -> None:

@@ -8,18 +8,13 @@ from __future__ import annotations
 from meshd.accounts import oneself, secondfactor, validate
 from meshd.accounts.errors import Forbidden
 from meshd.accounts.validate import EMAIL, PASSWORD
-from meshd.web import flood
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
-from meshd.web.services import Routes, Services
+from meshd.web.services import Routes
 
 
 class OneselfRoutes(Routes):
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._addresses = flood.of_addresses(services.clock)
-
     def mount(self, room: Room) -> None:
         room.route("POST", "/api/self/password/", Who.PASSWORD, self.password, ("password",))
         room.route("POST", "/api/self/email/", Who.PASSWORD, self.email, ("email",))
@@ -40,7 +35,7 @@ class OneselfRoutes(Routes):
         with form.reading() as field:
             email = field.text("email", EMAIL)
         await self._require_one_factor(caller)
-        self._addresses.require(caller.id, flood.TOO_OFTEN)
+        self._services.bounds.require_asked(caller.account)
         verified = caller.account.password_hash
         await self._perform(oneself.change_email, caller.actor, email, verified=verified, now=self._now())
         return Reply({"username": caller.account.username, "email": email})

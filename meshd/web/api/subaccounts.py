@@ -50,10 +50,11 @@ class SubAccountRoutes(Routes):
         username, password, profile = _read_details(form)
         perform, plans = self._perform, self._live.topology.plans
         new = NewAccount(username=username, profile=profile)
-        if password:
-            await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
-            new = NewAccount(username=username, password_hash=await self._services.hash(password), profile=profile)
-        created = await perform(subaccounts.create, caller.actor, new, plans=plans, now=self._now())
+        with self._services.bounds.naming(caller.account, username):
+            if password:
+                await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
+                new = NewAccount(username=username, password_hash=await self._services.hash(password), profile=profile)
+            created = await perform(subaccounts.create, caller.actor, new, plans=plans, now=self._now())
         return Reply(details(created))
 
     async def edit(self, caller: Caller, form: Form) -> Reply:

@@ -7,7 +7,6 @@ from meshd.accounts.coupons import LONGEST as CODE
 from meshd.accounts.cursors import LONGEST
 from meshd.accounts.errors import NotFound
 from meshd.accounts.orders import Found
-from meshd.web import flood
 from meshd.web.dashboard.pages import EMPTY_FORM, NO_STORE, Filled, PageRoutes
 from meshd.web.forms import LARGEST_STORED, Form, Reading
 from meshd.web.problems import Worded
@@ -22,10 +21,6 @@ NAME = 64
 
 
 class OrderRoutes(PageRoutes):
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._codes = flood.of_coupons(services.clock)
-
     def mount(self, room: Room) -> None:
         self._page(room, ORDERS, self.listing, ("cursor",))
         self._change(room, ORDERS, self.order, ("offer", "coupon"))
@@ -63,7 +58,7 @@ class OrderRoutes(PageRoutes):
                 if offer is None:
                     field.wrong("offer", Worded("Choose one of those that are sold."))
             assert offer is not None
-            with self._codes.guessing(caller.id, coupon):
+            with self._services.bounds.coupons.guessing(caller.id, coupon):
                 made = await self._perform(
                     orders.create,
                     caller.actor,

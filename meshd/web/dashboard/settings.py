@@ -9,14 +9,12 @@ from meshd.accounts.validate import EMAIL, PASSWORD
 from meshd.auth import sessions
 from meshd.model import Account
 from meshd.values.autoconfig import pac_url
-from meshd.web import flood
 from meshd.web.dashboard import cookies
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled, PageRoutes
 from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Fields, Reply
 from meshd.web.room import Caller, Room
-from meshd.web.services import Services
 
 SETTINGS = "/account/settings/"
 PASSWORD_PAGE = "/account/change_password/"  # noqa: S105
@@ -45,10 +43,6 @@ class RenewingRoutes(PageRoutes):
 
 
 class SettingsRoutes(RenewingRoutes):
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._addresses = flood.of_addresses(services.clock)
-
     def mount(self, room: Room) -> None:
         self._page(room, SETTINGS, self.settings)
         self._page(room, PASSWORD_PAGE, self.password_form)
@@ -106,7 +100,7 @@ class SettingsRoutes(RenewingRoutes):
                 current, email = field.secret("current", PASSWORD), field.text("email", EMAIL)
             validate.require(email=validate.email(email))
             verified = (await self._verified(caller, current)).account.password_hash
-            self._addresses.require(caller.id, flood.TOO_OFTEN)
+            self._services.bounds.require_asked(caller.account)
             await self._perform(oneself.change_email, caller.actor, email, verified=verified, now=self._now())
             return self._done(caller, SETTINGS, f"Your e-mail address is {email or 'removed'} now.")
 

@@ -79,11 +79,12 @@ class SubAccountRoutes(PageRoutes):
             with form.reading() as field:
                 username = field.text("username", USERNAME, required=True)
             new, plans = NewAccount(username=username, profile=details.profile), self._live.topology.plans
-            if details.password:
-                await self._perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
-                password_hash = await self._services.hash(details.password)
-                new = NewAccount(username=username, password_hash=password_hash, profile=details.profile)
-            await self._perform(subaccounts.create, caller.actor, new, plans=plans, now=self._now())
+            with self._services.bounds.naming(caller.account, username):
+                if details.password:
+                    await self._perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
+                    password_hash = await self._services.hash(details.password)
+                    new = NewAccount(username=username, password_hash=password_hash, profile=details.profile)
+                await self._perform(subaccounts.create, caller.actor, new, plans=plans, now=self._now())
             return self._done(caller, HOME, f"Sub-account {username} was created.")
 
         return await self._tried(form, change, partial(self._new, caller))

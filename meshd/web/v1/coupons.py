@@ -12,13 +12,12 @@ from meshd.accounts.coupons import LONGEST, Coupon, Priced
 from meshd.accounts.errors import Invalid
 from meshd.values import money
 from meshd.values.offers import Offer
-from meshd.web import flood
 from meshd.web.document import Document, Members
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
-from meshd.web.services import Routes, Services
+from meshd.web.services import Routes
 from meshd.web.v1 import answers
 
 ASKED = ("code", "plan_id", "order_sum", "currency")
@@ -30,10 +29,6 @@ TYPES = {"percent": "percentage", "amount": "fixed", "bytes": "traffic"}
 
 
 class CouponRoutes(Routes):
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._codes = flood.of_coupons(services.clock)
-
     def mount(self, room: Room) -> None:
         room.route("POST", "/v1/coupon/validate", Who.ANY, self.check, ASKED)
         room.route("POST", "/v1/coupon/apply", Who.ANY, self.check, ASKED)
@@ -49,7 +44,7 @@ class CouponRoutes(Routes):
             given = _sum(member, form.members.get("order_sum"))
             amount = None if offer else _amount(member, given, currency)
         try:
-            with self._codes.guessing(caller.id, code):
+            with self._services.bounds.coupons.guessing(caller.id, code):
                 priced = await self._perform(
                     coupons.check,
                     caller.actor,
@@ -70,7 +65,7 @@ class CouponRoutes(Routes):
         with form.members_read() as member:
             code = member.required("code", LONGEST)
         try:
-            with self._codes.guessing(caller.id, code):
+            with self._services.bounds.coupons.guessing(caller.id, code):
                 redeemed = await self._perform(
                     coupons.redeem, caller.actor, None, code, plans=self._live.topology.plans, now=self._now()
                 )

@@ -9,7 +9,7 @@ from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.mail.letter import Letter
 from meshd.values.mailboxes import is_mailbox
 from meshd.web.document import Document
-from meshd.web.flood import Flood
+from meshd.web.flood import Flood, Wait
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
@@ -24,7 +24,9 @@ PREFIX = "ev_"
 TOKEN = 100
 """Characters of such a token as somebody may paste it."""
 PER_ACCOUNT, IN_ALL = 10, 500
-"""Letters in an hour: whoever is told of a change that she never asked for shall not be told all day."""
+"""Letters in an hour: whoever is told of a change that she never asked for shall not be told all day.  The sub-accounts
+of one parent count as one: who makes many sends no more.
+"""
 PAUSE = 60
 """Seconds of Retry-After while too many letters wait."""
 
@@ -48,7 +50,7 @@ class EmailRoutes(Routes):
             email, code = member.required("email", EMAIL), member.text("twofa_code", CODE) or ""
         if (wanted := await self._proofs.second(caller, code)) is not None:
             return wanted
-        if (wait := self._letters.tried(str(caller.id))) is not None:
+        if (wait := self._services.bounds.asked(caller.account) or self._letter(caller)) is not None:
             return answers.too_many(wait.seconds, wait.limit)
         token = self._token()
         await self._perform(emailchange.request, caller.actor, email, digest=token_digest(token), now=self._now())
@@ -56,7 +58,7 @@ class EmailRoutes(Routes):
 
     async def resend(self, caller: Caller, form: Form) -> Reply:
         """Send another token there; that of before is worth nothing."""
-        if (wait := self._letters.tried(str(caller.id))) is not None:
+        if (wait := self._letter(caller)) is not None:
             return answers.too_many(wait.seconds, wait.limit)
         token = self._token()
         email = await self._perform(emailchange.renew, caller.actor, digest=token_digest(token), now=self._now())
@@ -75,6 +77,11 @@ class EmailRoutes(Routes):
     async def cancel(self, caller: Caller, form: Form) -> Reply:
         await self._perform(emailchange.cancel, caller.actor, now=self._now())
         return answers.payload({"message": "The change of the email address is cancelled."})
+
+    def _letter(self, caller: Caller) -> Wait | None:
+        """Count a letter, or say how long to wait."""
+        parent_id = caller.account.parent_id
+        return self._letters.tried(str(caller.id) if parent_id is None else f"below {parent_id}")
 
     def _sent(self, caller: Caller, email: str, token: str) -> Reply:
         if not self._services.post(proving(email, caller.account.username, token)):

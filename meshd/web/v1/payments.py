@@ -12,13 +12,12 @@ from meshd.accounts.errors import Invalid
 from meshd.accounts.orders import MOST, Order
 from meshd.values import money
 from meshd.values.offers import KINDS, Offer
-from meshd.web import flood
 from meshd.web.document import Document, Members
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
-from meshd.web.services import Routes, Services
+from meshd.web.services import Routes
 from meshd.web.v1 import answers
 from meshd.web.v1.coupons import PLAN
 from meshd.web.v1.values import moment, number
@@ -36,10 +35,6 @@ STATUSES = {"open": "pending", "settled": "completed", "cancelled": "cancelled",
 
 
 class PaymentRoutes(Routes):
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._codes = flood.of_coupons(services.clock)
-
     def mount(self, room: Room) -> None:
         room.route("GET", PATH, Who.ANY, self.listing, ("limit", "cursor"))
         room.route("POST", PATH, Who.ANY, self.create, NEW)
@@ -67,7 +62,7 @@ class PaymentRoutes(Routes):
         assert offer is not None
         topology = self._live.topology
         try:
-            with self._codes.guessing(caller.id, coupon):
+            with self._services.bounds.coupons.guessing(caller.id, coupon):
                 order = await self._perform(
                     orders.create,
                     caller.actor,

@@ -9,7 +9,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import reactor
@@ -295,22 +297,7 @@ class FileTests(OnSQLite, TestCase):
 
     async def test_locked_for_long(self) -> None:
         """Only the first writer waits for as long as a change takes; who waits behind it is answered soon after."""
-        waited: list[float] = []
-        plain = sqlite_file.execute
-
-        def noted(connection: sqlite3.Connection, sql: str, params: Any = ()) -> Any:
-            if sql == "begin immediate":
-                waited.append(plain(connection, "pragma busy_timeout")[0][0])
-            return plain(connection, sql, params)
-
-        self.patch(sqlite_file, "execute", noted)
-        self.patch(sqlite_file, "BUSY_SECONDS", 0.2)
-        self.patch(sqlite_file, "IN_VAIN_SECONDS", 0.03)
-        self.store = await self.open()
-        other = sqlite3.connect(self.path, isolation_level=None)
-        self.addCleanup(other.close)
-        other.execute("begin immediate")
-        waited.clear()
+        other, waited = await self.locked()
         for _ in range(3):
             with self.assertRaises(StoreUnavailable):
                 await self.record()
@@ -318,6 +305,39 @@ class FileTests(OnSQLite, TestCase):
         await self.record()
         await self.record()
         self.assertEqual(waited, [200, 30, 30, 30, 200])
+
+    async def test_locked_again_later(self) -> None:
+        """Who comes when nobody has waited in vain for a while has nobody before it, and waits as long as the first."""
+        other, waited = await self.locked()
+        for after in (0.0, 0.1, 0.3):
+            self.monotonic += after
+            with self.assertRaises(StoreUnavailable):
+                await self.record()
+        other.execute("rollback")
+        self.assertEqual(waited, [200, 30, 200])
+
+    async def locked(self) -> tuple[sqlite3.Connection, list[int]]:
+        """Another connection that keeps the file locked, and milliseconds for which each writer waits at most, by a
+        clock that stands.
+        """
+        self.monotonic = 1000.0
+        clock = SimpleNamespace(monotonic=lambda: self.monotonic, sleep=time.sleep, time=time.time)
+        waited: list[int] = []
+        plain = sqlite_file.execute
+
+        def noted(connection: sqlite3.Connection, sql: str, params: Any = ()) -> Any:
+            if sql == "begin immediate":
+                waited.append(plain(connection, "pragma busy_timeout")[0][0])
+            return plain(connection, sql, params)
+
+        for name, value in (("time", clock), ("execute", noted), ("BUSY_SECONDS", 0.2), ("IN_VAIN_SECONDS", 0.03)):
+            self.patch(sqlite_file, name, value)
+        self.store = await self.open()
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("begin immediate")
+        waited.clear()
+        return other, waited
 
     async def test_queue_bound(self) -> None:
         """When too much waits, more is refused at once."""

@@ -185,7 +185,6 @@ class SettingsTests(CustomerTestCase):
 
     def test_an_email_address_of_another(self) -> None:
         """It is refused, and told ten times an hour: whoever tries many does not learn whose they are."""
-        self.signed_in("eve").open(EMAIL)
         eve = self.signed_in("eve")
         eve.open(EMAIL)
         eve.send(EMAIL, email="eve@mail.example", current="secret")
