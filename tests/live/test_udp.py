@@ -36,11 +36,18 @@ flush_seconds = 0.1
 class UdpCase(SynchronousTestCase):
     daemon: LiveDaemon
     config = CONFIG
+    standing: int
+    """Sockets that the daemon has open where nobody is served."""
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.daemon = LiveDaemon(cls, config=cls.config)
         cls.daemon.account("anna", PASSWORD)
+        cls.standing = sockets(cls.daemon)
+
+    def at_rest(self) -> int:
+        """How many sockets the daemon has open, once it has closed those of earlier tests."""
+        return until(lambda: sockets(self.daemon) == self.standing and self.standing, "all closed")
 
     def setUp(self) -> None:
         self.origin = datagram_socket(self)
@@ -359,6 +366,7 @@ class SilentTests(UdpCase):
 
     def test_a_destination_is_forgotten(self) -> None:
         """Its socket is closed, and opened anew when the client sends again; an answer that is late goes nowhere."""
+        self.at_rest()
         client = self.client()
         standing = sockets(self.daemon)
         source = self.answered(client)

@@ -79,7 +79,7 @@ class SourceTests(UdpCase):
 
     def test_nothing_before_a_login(self) -> None:
         """No socket stands for whoever has not been let in, and the proxy's own port has no datagrams."""
-        before = sockets(self.daemon)
+        before = self.at_rest()
         control = self.control("127.0.0.72")
         self.addCleanup(control.close)
         control.sendall(b"\x05\x02\x00\x02")
@@ -136,6 +136,7 @@ class HostileTests(UdpCase):
 
     def test_destinations_without_end(self) -> None:
         """A client that sends everywhere has as many sockets as it may have destinations, one more for itself."""
+        self.at_rest()
         client = self.client()
         before = sockets(self.daemon)
         for number in range(3_000):
@@ -161,7 +162,7 @@ class ManyTests(UdpCase):
 
     def test_nothing_is_left_of_them(self) -> None:
         """A thousand associations, fifty at a time: descriptors as before, memory as after the first hundreds."""
-        before, kept = sockets(self.daemon), 0
+        before, kept = self.at_rest(), 0
         for turn in range(ASSOCIATIONS // 50):
             clients = [self.client() for _ in range(50)]
             for client in clients:
