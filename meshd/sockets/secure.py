@@ -187,9 +187,6 @@ class SecureWire(Wire):
                 break
         return sent
 
-    def unsent(self) -> int:
-        return len(self.sealed.unsent) + super().unsent()
-
     def spent(self) -> bool:
         """Whether the peer has ended, and all that it sent was received; reads ahead as far as that takes."""
         sealed = self.sealed

@@ -169,10 +169,6 @@ class Wire:
     def last(self, size: int) -> None:
         """Nothing is sent after the next so many bytes: where the peer is told so, by TLS, it hears it with them."""
 
-    def unsent(self) -> int:
-        """Bytes that were sent, and that the peer has not acknowledged."""
-        return unacknowledged(self.fd)
-
     def spent(self) -> bool:
         """Whether the peer has ended, and all that it sent was received."""
         return self.ending and not _unread(self.fd)

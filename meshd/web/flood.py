@@ -76,16 +76,15 @@ class Flood:
             yield
             return
         self.require(account_id, told)
+        wrong = False
         try:
             yield
         except Invalid as error:
-            if field not in error.messages:
+            wrong = field in error.messages
+            raise
+        finally:
+            if not wrong:
                 self._give_back(str(account_id))
-            raise
-        except BaseException:
-            self._give_back(str(account_id))
-            raise
-        self._give_back(str(account_id))
 
     def _give_back(self, address: str) -> None:
         self._full.put(address, self._full.get(address, 0.0) - HOUR / self._per_address)

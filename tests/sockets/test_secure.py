@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.sockets.delivering import unsent
 from meshd.sockets.secure import AT_ONCE, SecureWire, Securing
 from meshd.sockets.task import Task
 from meshd.sockets.wheel import Wheel
@@ -205,9 +206,10 @@ class WireTests(SecureCase):
         self.far.reading = False
         while self.wire.try_send(bytes(READ_SIZE)):
             pass
-        self.assertGreater(self.wire.unsent(), len(self.wire.sealed.unsent))
+        sealed = self.wire.sealed
+        self.assertGreater(unsent(self.wire.fd, sealed), len(sealed.unsent))
         self.far.reading = True
-        self.until(lambda: self.wire.unsent() == 0)
+        self.until(lambda: unsent(self.wire.fd, sealed) == 0)
 
 
 class OldWireTests(WireTests):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import sys
-import termios
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from meshd.passing.handed import Taker
+from meshd.sockets.wire import unacknowledged
 from meshd.tls.contexts import HTTP_2
 from meshd.values.addresses import peer_host
 from meshd.web.server.channel import ApiChannel, Phase
@@ -134,7 +132,7 @@ class CrossingChannel(ApiChannel):
     def unsent(self) -> int:
         """Bytes that were sent and that the client has not taken, as far as the kernel knows; 0 where it is gone."""
         try:
-            return int.from_bytes(fcntl.ioctl(self.transport.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+            return unacknowledged(self.transport.fileno())
         except (OSError, ValueError):
             return 0
 
