@@ -34,14 +34,14 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 16384; }}
 http {{
   access_log {folder}/access.log;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxied; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   keepalive_requests 1000000000;
   ssl_protocols TLSv1.2 TLSv1.3;
-  upstream origin {{ server {origin}; keepalive 128; keepalive_requests 1000000000; }}
+  upstream origin {{ server {origin}; keepalive 6000; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{http};
     listen 127.0.0.1:{https} ssl;
@@ -64,6 +64,7 @@ http {{
 HAPROXY = """
 global
   nbthread 1
+  maxconn 6000
   log stdout format raw local0
   ssl-default-bind-options ssl-min-ver TLSv1.2
 defaults

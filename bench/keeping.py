@@ -1,8 +1,9 @@
-"""Kept connections to origins where there are many: `python bench/keeping.py [--beside FOLDER] [--no-squid]`.
+"""Kept connections to origins where there are many: `python bench/keeping.py [--beside FOLDER] [--alone]`.
 
 First keep-alive GETs of one customer over 64, 1,000 and 4,500 connections that stand, per second of the proxy's own CPU
-time; the same through Squid, which shows what so many connections cost by themselves.  Then what 64 connections of that
-customer have before, right after and some seconds after 1,500 others have asked for one thing each.
+time; the same through Squid, and through nginx and HAProxy before one origin, which shows what so many connections cost
+by themselves.  Then what 64 connections of that customer have before, right after and some seconds after 1,500 others
+have asked for one thing each.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # not bench/ itself, whose profile.py would stand before the standard library's
 
+from bench.fronts import NAME, Ground, all_fronts  # noqa: E402
 from bench.load import Load, figures  # noqa: E402
 from bench.machine import description, descriptors  # noqa: E402
 from bench.peers import Peer, Proxy, meshd, squid  # noqa: E402
 from bench.processes import cpu_parts, memory  # noqa: E402
+from bench.reverse import certified  # noqa: E402
 from bench.sids import Keyed, crowd  # noqa: E402
 from bench.stage import Stage, stage  # noqa: E402
 from bench.works import Work, measure, warm_up  # noqa: E402
@@ -30,14 +34,37 @@ from bench.works import Work, measure, warm_up  # noqa: E402
 CONNECTIONS = (64, 1000, 4500)
 PASSERS_BY = 1500
 IDLE = 3000
+FRONTS = ("nginx", "HAProxy")
 
 Rows = dict[str, list[list[float]]]
 
 
-def peers(beside: str, with_squid: bool) -> list[Peer]:
+def peers(beside: str) -> list[Peer]:
     before = [Peer("meshd before", lambda: "", meshd(tree=beside))] if beside else []
-    others = [Peer("Squid", lambda: "", squid)] if with_squid else []
-    return [Peer("meshd", lambda: "", meshd()), *before, *others]
+    return [Peer("meshd", lambda: "", meshd()), *before]
+
+
+class Fronted(Load):
+    """pload straight to what stands before the origin."""
+
+    def command(self, mode: str, clients: int, seconds: float, path: str = "/") -> list[str]:
+        aimed = ["-o", self.proxy, "-n", NAME, "-c", str(clients), "-t", str(seconds), "-p", path]
+        return [str(self.program), "direct", *aimed]
+
+
+@contextmanager
+def others(scene: Stage, place: int) -> Iterator[dict[str, tuple[Proxy, Load]]]:
+    """Squid, and what stands before one origin, at the origin's addresses from that place on."""
+    with ExitStack() as open_now:
+        up = {"Squid": open_now.enter_context(scene.proxy(Peer("Squid", lambda: "", squid), place))}
+        for at, front in enumerate((each for each in all_fronts("") if each.name in FRONTS), place + 1):
+            folder = scene.folder / front.name
+            folder.mkdir(mode=0o755)
+            certified(folder)
+            started = front.start(Ground(folder, scene.origin(at), ""))
+            open_now.callback(started.proxy.close)
+            up[front.name] = started.proxy, Fronted(scene.pload, started.proxy.address, scene.origin(at))
+        yield up
 
 
 def many(up: dict[str, tuple[Proxy, Load]], seconds: float, found: Rows) -> None:
@@ -105,6 +132,11 @@ def connections_to(origin: str) -> int:
     return sum(line.split()[2:4] == [remote, "01"] for line in lines)
 
 
+def apart(shares: list[float]) -> list[float]:
+    """What is left of the whole beside each of them."""
+    return [1 - share for share in shares]
+
+
 def told(found: Rows, names: list[str]) -> str:
     lines = ["| | 64 | 1,000 | of 64 | 4,500 | of 64 |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for name in names:
@@ -114,7 +146,9 @@ def told(found: Rows, names: list[str]) -> str:
         )
         few, more, most = rate
         lines.append(f"| {name} | {few:,.0f} | {more:,.0f} | {more / few:.2f} | {most:,.0f} | {most / few:.2f} |")
-        lines.append(f"| the kernel's part | {kernel[0]:.0%} | {kernel[1]:.0%} | | {kernel[2]:.0%} | |")
+        spent = [[part / one * 1e6 for one, part in zip(rate, share, strict=True)] for share in (kernel, apart(kernel))]
+        for title, parts in zip(("in the kernel, µs", "in the program, µs"), spent, strict=True):
+            lines.append(f"| {title} | {parts[0]:.1f} | {parts[1]:.1f} | | {parts[2]:.1f} | |")
         lines.append(f"| p99, ms | {p99[0]:.0f} | {p99[1]:.0f} | | {p99[2]:.0f} | |")
     lines += ["", "| | before | after 1,500 others | then | then |", "| --- | ---: | ---: | ---: | ---: |"]
     for name in names:
@@ -131,25 +165,26 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beside", default="", metavar="FOLDER", help="another tree of meshd, in the same run")
-    parser.add_argument("--no-squid", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="without Squid, nginx and HAProxy")
     options = parser.parse_args()
     descriptors(4 * max(CONNECTIONS))
-    all_of_them = peers(options.beside, not options.no_squid)
+    ours = peers(options.beside)
     found: Rows = defaultdict(list)
     with stage() as scene:
         with ExitStack() as open_now:
-            up = {peer.name: open_now.enter_context(scene.proxy(peer, at)) for at, peer in enumerate(all_of_them)}
+            up = {peer.name: open_now.enter_context(scene.proxy(peer, at)) for at, peer in enumerate(ours)}
+            if not options.alone:
+                up |= open_now.enter_context(others(scene, len(ours)))
             for _, load in up.values():
                 warm_up(load)
             for _ in range(options.rounds):
                 many(up, options.seconds, found)
-        for place, peer in enumerate(all_of_them):
-            if peer.name != "Squid":
-                for _ in range(options.rounds):
-                    crowded(scene, peer, place, options.seconds, found)
-        size = idle_connection(scene, all_of_them[0], 0)
+        for place, peer in enumerate(ours):
+            for _ in range(options.rounds):
+                crowded(scene, peer, place, options.seconds, found)
+        size = idle_connection(scene, ours[0], 0)
     print(f"On {description()}; medians of {options.rounds} rounds of {options.seconds:g} s.\n")
-    print(told(found, [peer.name for peer in all_of_them]))
+    print(told(found, list(up)))
     print(f"\nAn idle kept connection takes {size:,.0f} bytes of memory, the kernel's buffers not counted.")
 
 

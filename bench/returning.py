@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import shutil
+import socket
 import sqlite3
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not bench/ itself, whose profile.py would hide another
@@ -70,32 +73,39 @@ def _head(name: str, secret: str) -> bytes:
     return f"{request}Proxy-Authorization: Basic {basic}\r\n\r\n".encode()
 
 
-async def watch(port: Port, seconds: list[float]) -> None:
-    """Ask again and again as the customer who is known, on one connection, until cancelled."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        while True:
+def watch(port: Port, told: Connection) -> None:
+    """Ask again and again as the customer who is known, on one connection, until told to end; then tell the seconds.
+
+    A process of its own: the one that dials for a thousand has turns as long as the daemon's.
+    """
+    seconds: list[float] = []
+    head = _head(KNOWN, KNOWN)
+    with socket.create_connection(("127.0.0.1", port)) as client, client.makefile("rb") as answers:
+        while not told.poll(EVERY):
             begun = time.perf_counter()
-            writer.write(_head(KNOWN, KNOWN))
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            await reader.readexactly(int(length.partition(b":")[2]))
+            client.sendall(head)
+            length = 0
+            while (line := answers.readline().lower().rstrip()) != b"":
+                name, _, value = line.partition(b":")
+                length = int(value) if name == b"content-length" else length
+            answers.read(length)
             seconds.append(time.perf_counter() - begun)
-            await asyncio.sleep(EVERY)
-    finally:
-        writer.close()
+    told.send(sorted(seconds))
 
 
 async def beside(port: Port, work: Callable[[], Awaitable[None]]) -> list[float]:
     """Do the work; the seconds that the known customer waited meanwhile, sorted."""
     await ask(port, KNOWN, KNOWN)
-    seconds: list[float] = []
-    watching = asyncio.create_task(watch(port, seconds))
+    here, there = multiprocessing.Pipe()
+    watcher = multiprocessing.Process(target=watch, args=(port, there), daemon=True)
+    watcher.start()
     try:
         await work()
     finally:
-        watching.cancel()
-    return sorted(seconds)
+        here.send(None)
+    seconds: list[float] = await asyncio.to_thread(here.recv)
+    watcher.join()
+    return seconds
 
 
 async def come_back(daemon: LiveDaemon, count: int, title: str) -> int:
@@ -188,7 +198,7 @@ def settle(database: Path, count: int) -> None:
 @contextmanager
 def running(tree: str, count: int) -> Iterator[LiveDaemon]:
     memory = tempfile.mkdtemp(prefix="meshd-bench-", dir=MEMORY)
-    daemon = LiveDaemon(None, CONFIG, tree=tree or None, environ={"RUNTIME_DIRECTORY": memory})
+    daemon = LiveDaemon(None, CONFIG, tree=tree, environ={"RUNTIME_DIRECTORY": memory})
     try:
         daemon.account(KNOWN, KNOWN)
         settle(daemon.folder / "meshd-data" / "meshd.sqlite3", count)

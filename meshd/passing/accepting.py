@@ -31,8 +31,8 @@ INHERITED = (
 )
 """Options of a listener that accepted sockets inherit; keep-alive probes notice a vanished client in two minutes."""
 
-ACCEPTS = 64
-"""Connections accepted at one wake-up: a burst costs few wake-ups, and connections that are open get their turn."""
+ACCEPTS = 16
+"""Connections accepted at one wake-up: a burst costs few, and connections that are open have their turn in a few ms."""
 
 DEFER = 1
 """TCP_DEFER_ACCEPT: seconds that the kernel waits for a client's first bytes, which are then read without waiting."""
