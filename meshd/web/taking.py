@@ -13,7 +13,7 @@ from meshd.accounts.errors import Invalid
 from meshd.accounts.published import forms, shapes
 from meshd.accounts.published.grounds import HTTP, HTTPS, MANAGEMENT, Grounds
 from meshd.config.endpoints import TCP, parsed
-from meshd.tls.material import Material, checked, sealed_about
+from meshd.tls.material import KeyRefused, Material, checked, sealed_about
 from meshd.values.hosting import Hosting
 from meshd.values.published import Kind
 from meshd.web.services import Services
@@ -51,7 +51,7 @@ async def material_of(services: Services, members: Mapping[str, Any]) -> Materia
     try:
         return await services.aside(partial(checked, f"{texts[0]}\n{texts[1]}", texts[2], services.now()))
     except ValueError as error:
-        raise Invalid({CHAIN: [str(error)]}) from None
+        raise Invalid({KEY if isinstance(error, KeyRefused) else CHAIN: [str(error)]}) from None
 
 
 async def _sealed(services: Services, settings: dict[str, Any], members: Mapping[str, Any]) -> Taken:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from meshd.values.hosting import Hosting
 from meshd.values.published import Kind
 from meshd.web.app import build_hosts_site
 from meshd.web.postern import publishing
 from meshd.web.postern.resources import KINDS
-from tests.tls.authority import issued
+from tests.tls.authority import issued, pem_of
 from tests.web.postern.support import BODIES, CHANGES, HOST, PosternTestCase
 from tests.web.support import named
 
@@ -132,6 +134,24 @@ class RefusalTests(PosternTestCase):
         for kind, body, field in rows:
             with named((kind, body)):
                 self.refused(self.do("POST", f"/{kind}", body), 400, field)
+
+    def test_a_key_that_is_refused_is_told_by_its_field(self) -> None:
+        """Whether it is none, another's, or of a kind that nobody takes; a certificate by its own."""
+        now = int(self.world.now)
+        shop, other = (issued(name, now=now, hosts=[name]) for name in ("shop.example.com", "other.example.com"))
+        odd = pem_of(Ed25519PrivateKey.generate())
+        for chain, key, field in (
+            (shop.pem, "neither", "certificate_key: "),
+            (shop.pem, "", "certificate_key: "),
+            (shop.pem, other.key_pem, "certificate_key: "),
+            (shop.pem, odd, "certificate_key: "),
+            ("no PEM", shop.key_pem, "certificate: "),
+        ):
+            with named((chain[:30], key[:30])):
+                body = {"certificate": chain, "certificate_key": key}
+                answer = self.do("POST", "/certificates", body)
+                self.refused(answer, 400)
+                self.assertTrue(answer.json["error"]["message"].startswith(field), answer.json)
 
     def test_bodies_that_are_no_objects(self) -> None:
         for body in (b"[]", b"{", b'{"a": 1, "a": 2}', b"\xff", b"null"):
