@@ -118,8 +118,8 @@ def _within(member: Members, name: str, known: tuple[str, ...]) -> Mapping[str, 
 
 
 def _read_place(member: Members, texts: Mapping[str, str]) -> Selection:
-    country, region, city = (slug(texts[each]) for each in LOCATION)
-    country, region = ("" if each == "any" else each for each in (country, region))
+    named = (slug(texts[each]) for each in LOCATION)
+    country, region, city = ("" if each == "any" else each for each in named)
     place = Selection(country=country.upper(), region=region, city=city)
     _require_read(member, "location", _place_text(place))
     return place

@@ -61,7 +61,7 @@ class DescriptorTests(V1TestCase):
             ({}, Selection()),
             ({"location": None, "session": None, "filter": None}, Selection()),
             ({"location": {"country": "US"}}, Selection(country="US")),
-            ({"location": {"country": "any", "region": "any"}}, Selection()),
+            ({"location": {"country": "any", "region": "any", "city": "Any"}}, Selection()),
             (
                 {"location": {"country": "us", "region": "California", "city": " Salt  Lake City"}},
                 Selection(country="US", region="california", city="salt_lake_city"),
