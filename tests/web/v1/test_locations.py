@@ -73,4 +73,6 @@ class LocationTests(V1TestCase):
         ):
             with named(path):
                 self.invalid(self.do("GET", f"/locations/{path}"), name)
+        answer = self.do("GET", "/locations/cities?country_code=us")
+        self.assertEqual(answer.json["message"], "The country code field is unknown; did you mean country__code?")
         self.assertEqual(self.do("GET", "/locations/countries", who="").status, 401)
