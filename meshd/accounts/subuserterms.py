@@ -24,11 +24,12 @@ class Wanted:
 
     def require_valid(self) -> None:
         """Check what is given.  Raises: Invalid, with every field at fault."""
-        wrong = self.limit is not None and not 0 < self.limit <= validate.MAX_LIMIT
+        most = validate.MAX_LIMIT
+        wrong = self.limit is not None and self.limited is not False and not 0 < self.limit <= most
         validate.require(
             name=validate.label(self.name or ""),
             notes=validate.notes(self.notes or ""),
-            total_limit="Enter a number of bytes above 0, or as 5GB." if wrong and self.limited is not False else None,
+            total_limit=f"Enter from 1 to {most} bytes, as a number or as 5GB." if wrong else None,
         )
 
     def columns(self, group: str | None) -> dict[str, Any]:

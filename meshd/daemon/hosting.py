@@ -92,6 +92,7 @@ class Hosted:
         self._prober = Prober(self.plane, reactor)
         balance = Balancing(self.plane.sites, reactor.seconds, self.plane.chance)
         common = Common(reactor, self.plane, upstreams, self._paid_by, contexts.of, balance)
+        self._own = own
         self._streams = Layer4(common, lambda: self._reserved(own()), self._open)
         self._certificates = Certificates(reactor, accounts, live, seals, self.refresh, node)
         self.book.on_change(self._changed)
@@ -182,6 +183,10 @@ class Hosted:
     def unserved(self) -> Mapping[int, str]:
         """By the id of a stream or a port forward: why it is not served here, or not all of it."""
         return self._streams.states()
+
+    def own_ports(self) -> frozenset[int]:
+        """TCP ports of the daemon's own listeners, whatever for."""
+        return self._own().ports
 
     async def changed(self, change: Change) -> None:
         """Follow the change feed.  Raises: StoreError."""

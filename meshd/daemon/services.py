@@ -48,6 +48,7 @@ def services(
         seals=Vault(core.config.secrets).seals,
         published=hosted.follow,
         unserved=hosted.unserved,
+        own_ports=hosted.own_ports,
         offered=lambda: offered(core.config),
     )
 

@@ -41,6 +41,10 @@ _WEAK = (hashes.MD5, hashes.SHA1)
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
+class KeyRefused(ValueError):
+    """What is wrong is the key, and not the certificate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
     """What a server shows of itself: texts in PEM, as they are stored."""
@@ -59,10 +63,10 @@ class Material:
 def checked(chain: str, key: str, now: int) -> Material:
     """Certificates and key as they can be served; the order of the chain is mended, whatever else is there is left out.
 
-    Raises: ValueError, with a sentence for whoever gave them.
+    Raises: ValueError, with a sentence for whoever gave them; KeyRefused where it is about the key.
     """
-    private = read_key(key)
     found = _certificates(chain)
+    private = read_key(key)
     leaf = _leaf_of(found, private)
     ordered = _ordered(leaf, found)
     _check_strength(ordered)
@@ -84,23 +88,23 @@ def sealed_about(chain: str) -> str:
 
 
 def read_key(key: str) -> PrivateKey:
-    """A private key that clients of TLS 1.2 and 1.3 take.  Raises: ValueError."""
+    """A private key that clients of TLS 1.2 and 1.3 take.  Raises: KeyRefused."""
     if len(key) > KEY_BYTES:
-        raise ValueError(f"The key has more than {KEY_BYTES} characters.")
+        raise KeyRefused(f"The key has more than {KEY_BYTES} characters.")
     try:
         # Without OpenSSL's test of the primes, which takes seconds; a signature that verifies shows as much.
         private = load_pem_private_key(key.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        raise ValueError("The key is encrypted: give it without a passphrase.") from None
+        raise KeyRefused("The key is encrypted: give it without a passphrase.") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("The key is no private key in PEM form.") from None
+        raise KeyRefused("The key is no private key in PEM form.") from None
     if isinstance(private, rsa.RSAPrivateKey):
         if private.key_size not in RSA_BITS:
-            raise ValueError(f"The RSA key has {private.key_size} bits: from {RSA_BITS[0]} to {RSA_BITS[-1]} will do.")
+            raise KeyRefused(f"The RSA key has {private.key_size} bits: from {RSA_BITS[0]} to {RSA_BITS[-1]} will do.")
         return private
     if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in _CURVES:
         return private
-    raise ValueError(
+    raise KeyRefused(
         "The key is of a kind that browsers do not take: RSA, or ECDSA with P-256, P-384 or P-521, will do."
     )
 
@@ -140,7 +144,7 @@ def _certificates(chain: str) -> list[x509.Certificate]:
 
 
 def _leaf_of(found: list[x509.Certificate], private: PrivateKey) -> x509.Certificate:
-    """The first that is this key's.  Raises: ValueError."""
+    """The first that is this key's.  Raises: KeyRefused."""
     mine = _public(private.public_key())
     for each in found:
         try:
@@ -150,11 +154,11 @@ def _leaf_of(found: list[x509.Certificate], private: PrivateKey) -> x509.Certifi
         if _public(public) == mine:
             _check_private(private)
             return each
-    raise ValueError("The key is not the key of the certificate.")
+    raise KeyRefused("The key is not the key of the certificate.")
 
 
 def _check_private(private: PrivateKey) -> None:
-    """A key whose halves do not fit each other fails at every handshake.  Raises: ValueError."""
+    """A key whose halves do not fit each other fails at every handshake.  Raises: KeyRefused."""
     said = b"meshd"
     try:
         if isinstance(private, rsa.RSAPrivateKey):
@@ -164,7 +168,7 @@ def _check_private(private: PrivateKey) -> None:
             algorithm = ec.ECDSA(hashes.SHA256())
             private.public_key().verify(private.sign(said, algorithm), said, algorithm)
     except Exception:  # what OpenSSL says of a key that is broken differs by how it is
-        raise ValueError("The key is damaged: what it signs does not verify.") from None
+        raise KeyRefused("The key is damaged: what it signs does not verify.") from None
 
 
 def _ordered(leaf: x509.Certificate, found: list[x509.Certificate]) -> list[x509.Certificate]:

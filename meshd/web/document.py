@@ -65,6 +65,13 @@ class Members:
         value = self._of_type(name, str, "a string or null")
         return None if value is None else self._bounded(name, value, longest)
 
+    def required_secret(self, name: str, longest: int) -> str:
+        """A text as it was sent, that must be there and hold something."""
+        text = self.secret(name, longest)
+        if not text:
+            self.wrong(name, Flaw.REQUIRED)
+        return text or ""
+
     def number(self, name: str, *, least: int = 0, most: int = LARGEST_STORED) -> int | None:
         """A whole number; the least one for `null`."""
         value: int | None = self._of_type(name, int, "a whole number", empty=least)

@@ -114,6 +114,8 @@ class Services:
     """What programs may set themselves up by."""
     unserved: Callable[[], Mapping[int, str]] = dict
     """By the id of a stream or a port forward: why this process does not serve it, or not all of it."""
+    own_ports: Callable[[], frozenset[int]] = frozenset
+    """TCP ports of the daemon's own listeners, whatever for."""
     bounds: Bounds = field(init=False)
     """What an account may guess: one count for all routes."""
 

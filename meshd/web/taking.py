@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from meshd.accounts.errors import Invalid
 from meshd.accounts.published import forms, shapes
-from meshd.accounts.published.grounds import Grounds
+from meshd.accounts.published.grounds import HTTP, HTTPS, MANAGEMENT, Grounds
 from meshd.config.endpoints import TCP, parsed
-from meshd.tls.material import Material, checked, sealed_about
-from meshd.topology import Topology
+from meshd.tls.material import KeyRefused, Material, checked, sealed_about
+from meshd.values.hosting import Hosting
 from meshd.values.published import Kind
 from meshd.web.services import Services
 
@@ -51,7 +51,7 @@ async def material_of(services: Services, members: Mapping[str, Any]) -> Materia
     try:
         return await services.aside(partial(checked, f"{texts[0]}\n{texts[1]}", texts[2], services.now()))
     except ValueError as error:
-        raise Invalid({CHAIN: [str(error)]}) from None
+        raise Invalid({KEY if isinstance(error, KeyRefused) else CHAIN: [str(error)]}) from None
 
 
 async def _sealed(services: Services, settings: dict[str, Any], members: Mapping[str, Any]) -> Taken:
@@ -71,14 +71,19 @@ def _text(members: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def grounds_of(topology: Topology) -> Grounds:
-    """What the settings say that rules about published resources go by."""
-    hosts = topology.hosts
-    if hosts is None:
-        return Grounds()
-    own = [text for proxy in topology.proxies.values() for text in proxy.listen]
-    reserved, shared = _ports((*own, *hosts.http, *hosts.listen)), _ports(hosts.https)
-    return Grounds(reserved - shared, shared, topology.udp.reserved, hosts.loopback)
+def grounds_of(services: Services) -> Grounds:
+    """What rules about published resources go by: the settings, and where this process listens.
+
+    The ports that streams are refused by `hosts.ports` are refused here too, so that none is taken and never served.
+    """
+    topology = services.live.topology
+    hosts = topology.hosts or Hosting()
+    places = [text for proxy in topology.proxies.values() for text in proxy.listen]
+    served = _ports(hosts.https)
+    own = (services.own_ports() | _ports((*places, *hosts.http, *hosts.listen))) - served
+    shared = served | (frozenset({HTTPS}) - own)
+    reserved = (own | {HTTP, MANAGEMENT}) - shared
+    return Grounds(reserved, shared, topology.udp.reserved, hosts.loopback)
 
 
 def _ports(endpoints: tuple[str, ...]) -> frozenset[int]:

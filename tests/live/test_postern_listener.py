@@ -72,6 +72,20 @@ class ReloadTests(SynchronousTestCase):
             connection.close()
 
 
+class PortTests(SynchronousTestCase):
+    def test_no_stream_takes_a_port_of_the_daemons_own(self) -> None:
+        """Whatever listens there, and those that are reserved wherever hosts are served: it would never be served."""
+        management = Management(self)
+        token = management.token()
+        daemon = management.daemon
+        own = (management.port, management.http, management.https, daemon.api_port, daemon.proxy_port)
+        for port in (80, 81, 443, *own):
+            given = {"incoming_port": port, "forward_host": "127.0.0.1", "forward_port": 5432}
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                management.ask("POST", "/api/stream-hosts", given, token)
+            self.assertEqual((port, caught.exception.code), (port, 400))
+
+
 class PathTests(SynchronousTestCase):
     def test_no_path_of_another_api(self) -> None:
         """Neither here those of accounts, nor there those of hosts."""

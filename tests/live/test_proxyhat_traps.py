@@ -165,13 +165,19 @@ class TrapTests(TrapCase):
 
     def test_a_list_within_an_object_is_none(self) -> None:
         """What is unwrapped of `payload` or `data` is the array itself."""
-        for path in ("/sub-users", "/sub-user-groups", "/proxy-presets", "/payments", "/payments/cryptocurrencies"):
-            told = self.raw("GET", path).json()
+        enveloped = (
+            "sub-users",
+            "sub-user-groups",
+            "proxy-presets",
+            "auth/supported-providers",
+            "auth/social-accounts",
+        )
+        for path in (*enveloped, "payments", "payments/cryptocurrencies"):
+            told = self.raw("GET", f"/{path}").json()
             self.assertIsInstance(told.get("payload", told.get("data")), list, path)
         for kind in ("countries", "regions", "cities", "isps", "zipcodes"):
             self.assertIsInstance(self.raw("GET", f"/locations/{kind}").json()["payload"], list, kind)
-        for path in ("/profile/api-keys", "/auth/supported-providers", "/auth/social-accounts"):
-            self.assertIsInstance(self.raw("GET", path).json(), list, path)
+        self.assertIsInstance(self.raw("GET", "/profile/api-keys").json(), list)
 
     def test_a_redirect_is_an_error(self) -> None:
         """No path of the SDK's leads to another, with a trailing slash or without."""

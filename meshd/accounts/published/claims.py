@@ -115,9 +115,9 @@ def _take_ports(row_id: int, wanted: list[Port], grounds: Grounds) -> Unit[None]
 
 def _refuse_reserved(port: int, sni: str, grounds: Grounds) -> None:
     if port in grounds.reserved:
-        raise Invalid({"incoming_port": [f"Port {port} is the daemon's own."]})
+        raise Invalid({"incoming_port": [f"Port {port} is the daemon's own, or reserved."]})
     if port in grounds.shared and not sni:
-        told = f"Port {port} is where hosts are served: a stream can have it only for the names in sni_match."
+        told = f"Port {port} is for hosts by HTTPS: a stream can have it only for the names in sni_match."
         raise Invalid({"incoming_port": [told]})
 
 

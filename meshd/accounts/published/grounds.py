@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HTTP, HTTPS, MANAGEMENT = 80, 443, 81
+"""TCP ports that are reserved, wherever the settings have hosts served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +13,9 @@ class Grounds:
     """Where the daemon itself listens, and where a host may lead to."""
 
     reserved: frozenset[int] = frozenset({HTTP, MANAGEMENT})
-    """TCP ports of the daemon's own, which no stream and no forward can have."""
+    """TCP ports of the daemon's own, and those that are reserved, which no stream and no forward can have."""
     shared: frozenset[int] = frozenset({HTTPS})
-    """TCP ports where hosts are served by HTTPS: a stream can have them for TLS clients that ask for its names."""
+    """TCP ports for hosts by HTTPS: a stream can have them for TLS clients that ask for its names."""
     mouths: tuple[tuple[int, int], ...] = ()
     """UDP ports, lowest and highest, where customers of the proxy send datagrams to."""
     loopback: bool = False

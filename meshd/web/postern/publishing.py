@@ -90,7 +90,7 @@ class Publishing:
         return row
 
     def _facts(self) -> dict[str, Any]:
-        return {"grounds": grounds_of(self._services.live.topology), "now": self._now()}
+        return {"grounds": grounds_of(self._services), "now": self._now()}
 
 
 def _id(caller: Caller) -> int:

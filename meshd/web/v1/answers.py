@@ -121,10 +121,12 @@ def named(error: errors.Invalid, names: Mapping[str, str]) -> errors.Invalid:
 
 
 def _sentence(name: str, problem: Problem) -> str:
+    told = predicate(problem)
+    end = "" if told.endswith("?") else "."
     if name == WHOLE and isinstance(problem, Worded):
-        return _capital(f"{predicate(problem)}.")
+        return f"{_capital(told)}{end}"
     what = "body" if name == WHOLE else f"{name.replace('_', ' ')} field"
-    return f"The {what} {predicate(problem)}."
+    return f"The {what} {told}{end}"
 
 
 def _capital(text: str) -> str:

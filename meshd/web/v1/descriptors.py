@@ -10,7 +10,7 @@ from meshd.accounts import subusers
 from meshd.accounts.errors import Forbidden, Invalid
 from meshd.accounts.subusers import SubUser
 from meshd.exits.census import Family, Place
-from meshd.selection import LONGEST, Selection, SelectionError, read_selection, render
+from meshd.selection import LONGEST, Selection, SelectionError, country_code, read_selection, render
 from meshd.values.addresses import join_host
 from meshd.values.slugs import slug
 from meshd.values.uuids import written
@@ -78,16 +78,16 @@ class DescriptorRoutes(Routes):
         countries = self._services.places("countries")
         if place.country and place.country not in countries:
             raise Invalid({"location.country": ["There is no exit in this country now."]})
-        if place.region and not self._has("regions", place, place.region):
+        if place.region and not any(each.code == place.region for each in self._in_country("regions", place)):
             raise Invalid({"location.region": ["There is no exit in this region now."]})
-        if place.city and not self._has("cities", place, place.city):
+        cities = (each for each in self._in_country("cities", place) if place.region in ("", each.region))
+        if place.city and not any(each.code == place.city for each in cities):
             raise Invalid({"location.city": ["There is no exit in this city now."]})
 
-    def _has(self, family: Family, place: Selection, code: str) -> bool:
+    def _in_country(self, family: Family, place: Selection) -> Iterable[Place]:
+        """The places of a family in the country that is asked for, in all of them for none."""
         counted = self._services.places(family)
-        some: Iterable[Place]
-        some = counted.get(place.country, ()) if place.country else chain.from_iterable(counted.values())
-        return any(each.code == code for each in some)
+        return counted.get(place.country, ()) if place.country else chain.from_iterable(counted.values())
 
 
 def described(v1: V1, protocol: str, name: str, password: str) -> dict[str, object]:
@@ -118,9 +118,9 @@ def _within(member: Members, name: str, known: tuple[str, ...]) -> Mapping[str, 
 
 
 def _read_place(member: Members, texts: Mapping[str, str]) -> Selection:
-    country, region, city = (slug(texts[each]) for each in LOCATION)
-    country, region = ("" if each == "any" else each for each in (country, region))
-    place = Selection(country=country.upper(), region=region, city=city)
+    named = (slug(texts[each]) for each in LOCATION)
+    country, region, city = ("" if each == "any" else each for each in named)
+    place = Selection(country=country_code(country), region=region, city=city)
     _require_read(member, "location", _place_text(place))
     return place
 

@@ -83,7 +83,8 @@ class FactorRoutes(Routes):
         """Replace the password, which ends every other sign-in."""
         assert isinstance(form, Document)
         with form.members_read() as member:
-            current, code = member.secret("current_password", PASSWORD) or "", member.text("twofa_code", CODE) or ""
+            current = member.required_secret("current_password", PASSWORD)
+            code = member.text("twofa_code", CODE) or ""
             fresh = new_password(member)
         verified = await self._proofs.password(caller, current)
         if (wanted := await self._proofs.second(caller, code)) is not None:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain, islice
 
 from meshd.exits.census import CONNECTIONS, Counted, Family, Place
+from meshd.selection import country_code
 from meshd.values.slugs import slug
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
@@ -48,7 +49,7 @@ class LocationRoutes(Routes):
             offset = field.whole_number("offset", least=0, most=FARTHEST, default=0)
             name, how = field.text("name", LONGEST), field.text("connection_type", LONGEST).lower()
             country, region, city = (field.text(each, LONGEST) for each in (COUNTRY, REGION, CITY))
-        places = _within(self._services.places(family), country.upper())
+        places = _within(self._services.places(family), country_code(country))
         found = (
             each
             for each in places

@@ -67,7 +67,7 @@ class SignInRoutes(Routes):
         """Judge a password, and the code of a second factor; give an access token."""
         assert isinstance(form, Document)
         with form.members_read() as member:
-            typed, password = member.required("email", LONGEST), member.secret("password", LONGEST) or ""
+            typed, password = member.required("email", LONGEST), member.required_secret("password", LONGEST)
             code = member.text("twofa_code", LONGEST) or ""
         username = await self._perform(sign_in_name, typed)
         outcome = await self._auth.enter(call.peer, typed, username, password)
@@ -94,10 +94,10 @@ class SignInRoutes(Routes):
         return answers.done()
 
     async def none(self) -> Reply:
-        return answers.bare([])
+        return answers.payload([])
 
     async def no_accounts(self, caller: Caller, form: Form) -> Reply:
-        return answers.bare([])
+        return answers.payload([])
 
     async def absent(self, caller: Caller, form: Form) -> Reply:
         return answers.message(404, answers.NOTHING)

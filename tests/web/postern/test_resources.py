@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from meshd.values.hosting import Hosting
 from meshd.values.published import Kind
+from meshd.web.app import build_hosts_site
 from meshd.web.postern import publishing
 from meshd.web.postern.resources import KINDS
-from tests.tls.authority import issued
+from tests.tls.authority import issued, pem_of
 from tests.web.postern.support import BODIES, CHANGES, HOST, PosternTestCase
 from tests.web.support import named
 
@@ -130,6 +135,24 @@ class RefusalTests(PosternTestCase):
             with named((kind, body)):
                 self.refused(self.do("POST", f"/{kind}", body), 400, field)
 
+    def test_a_key_that_is_refused_is_told_by_its_field(self) -> None:
+        """Whether it is none, another's, or of a kind that nobody takes; a certificate by its own."""
+        now = int(self.world.now)
+        shop, other = (issued(name, now=now, hosts=[name]) for name in ("shop.example.com", "other.example.com"))
+        odd = pem_of(Ed25519PrivateKey.generate())
+        for chain, key, field in (
+            (shop.pem, "neither", "certificate_key: "),
+            (shop.pem, "", "certificate_key: "),
+            (shop.pem, other.key_pem, "certificate_key: "),
+            (shop.pem, odd, "certificate_key: "),
+            ("no PEM", shop.key_pem, "certificate: "),
+        ):
+            with named((chain[:30], key[:30])):
+                body = {"certificate": chain, "certificate_key": key}
+                answer = self.do("POST", "/certificates", body)
+                self.refused(answer, 400)
+                self.assertTrue(answer.json["error"]["message"].startswith(field), answer.json)
+
     def test_bodies_that_are_no_objects(self) -> None:
         for body in (b"[]", b"{", b'{"a": 1, "a": 2}', b"\xff", b"null"):
             with named(body):
@@ -160,6 +183,36 @@ class RefusalTests(PosternTestCase):
         shared = {**BODIES["stream-hosts"], "incoming_port": 443}
         self.refused(self.do("POST", "/stream-hosts", shared), 400, "incoming_port")
         self.assertEqual(self.do("POST", "/stream-hosts", {**shared, "sni_match": "db.example.com"}).status, 201)
+
+    def test_reserved_ports_where_hosts_are_elsewhere(self) -> None:
+        """80 and 81 are, and 443 but for names; so is whatever else this process listens at, 443 too."""
+        elsewhere = Hosting(listen=("tcp:8081",), http=("tcp:8080",), https=("tcp:8444",))
+        cases = (
+            (80, "", False, False),
+            (81, "a.example.com", False, False),
+            (443, "", False, False),
+            (443, "a.example.com", True, False),
+            (8080, "", False, False),
+            (8081, "", False, False),
+            (8444, "b.example.com", True, True),
+            (8443, "", True, False),
+            (8442, "", True, True),
+        )
+        self.world.set_topology(hosts=elsewhere)
+        own: frozenset[int] = frozenset()
+        self.world.services = replace(self.world.services, own_ports=lambda: own)
+        self.world.site = build_hosts_site(self.world.clock, self.world.services, self.world.requests)  # type: ignore[arg-type]
+        for listens in (frozenset({8444}), frozenset({443, 8443, 8444})):
+            own = listens
+            for port, sni, free, beside in cases:
+                with named((port, sni, sorted(listens))):
+                    given = {**BODIES["stream-hosts"], "incoming_port": port, "sni_match": sni}
+                    answer = self.do("POST", "/stream-hosts", given)
+                    if free if 443 not in listens else beside:
+                        self.assertEqual(answer.status, 201, answer)
+                        self.do("DELETE", f"/stream-hosts/{answer.json['id']}")
+                    else:
+                        self.refused(answer, 400, "incoming_port")
 
     def test_other_methods_and_paths(self) -> None:
         """405 with those that there are, 404 for what is nowhere."""

@@ -21,6 +21,8 @@ class DescriptorTests(V1TestCase):
         exits = (
             Exit("a", "direct", country="US", region="California", city="Salt Lake City"),
             Exit("b", "direct", country="DE", region="North Rhine-Westphalia", city="Saint-City"),
+            Exit("c", "direct", country="DE", region="Hesse", city="Kassel"),
+            Exit("d", "direct", country="GB"),
         )
         proxy = ProxyHost("us", (), "us.mesh.example:31280", ExitRule(), exits)
         v1 = V1(domain="gate.example", port=8081, socks_port=1081)
@@ -61,7 +63,9 @@ class DescriptorTests(V1TestCase):
             ({}, Selection()),
             ({"location": None, "session": None, "filter": None}, Selection()),
             ({"location": {"country": "US"}}, Selection(country="US")),
-            ({"location": {"country": "any", "region": "any"}}, Selection()),
+            ({"location": {"country": "uk"}}, Selection(country="GB")),
+            ({"location": {"region": "Hesse", "city": "Kassel"}}, Selection(region="hesse", city="kassel")),
+            ({"location": {"country": "any", "region": "any", "city": "Any"}}, Selection()),
             (
                 {"location": {"country": "us", "region": "California", "city": " Salt  Lake City"}},
                 Selection(country="US", region="california", city="salt_lake_city"),
@@ -103,6 +107,8 @@ class DescriptorTests(V1TestCase):
             ({"location": {"region": "Bavaria"}}, "location.region"),
             ({"location": {"country": "US", "region": "North Rhine-Westphalia"}}, "location.region"),
             ({"location": {"country": "US", "city": "Atlantis"}}, "location.city"),
+            ({"location": {"country": "DE", "region": "Hesse", "city": "Saint-City"}}, "location.city"),
+            ({"location": {"region": "California", "city": "Kassel"}}, "location.city"),
             ({"location": {"planet": "Mars"}}, "location.planet"),
             ({"location": {"country": 7}}, "location.country"),
             ({"location": "US"}, "location"),

@@ -63,6 +63,13 @@ class LocationTests(V1TestCase):
             with named(path):
                 self.assertEqual(self.codes(path), codes)
 
+    def test_a_country_by_the_code_that_many_write(self) -> None:
+        """UK is GB, as in a user name of the gateway's."""
+        exits = (Exit("a", "direct", country="GB", region="Kent"), Exit("b", "direct", country="US", region="Ohio"))
+        self.world.set_topology(proxies={"us": ProxyHost("us", (), "us.mesh.example:31280", ExitRule(), exits)})
+        for code in ("uk", "GB"):
+            self.assertEqual(self.codes(f"regions?country__code={code}"), ["kent"])
+
     def test_what_is_wrong(self) -> None:
         for path, name in (
             ("countries?limit=0", "limit"),
@@ -73,4 +80,6 @@ class LocationTests(V1TestCase):
         ):
             with named(path):
                 self.invalid(self.do("GET", f"/locations/{path}"), name)
+        answer = self.do("GET", "/locations/cities?country_code=us")
+        self.assertEqual(answer.json["message"], "The country code field is unknown; did you mean country__code?")
         self.assertEqual(self.do("GET", "/locations/countries", who="").status, 401)

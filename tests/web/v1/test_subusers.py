@@ -165,6 +165,13 @@ class SubUserTests(V1TestCase):
                 given = {"is_traffic_limited": True, "traffic_limit": wrong}
                 self.invalid(self.do("PUT", f"/sub-users/{self.listed()[0]['uuid']}", given), "traffic_limit")
 
+    def test_a_size_out_of_bounds_is_told_both_bounds(self) -> None:
+        for size in ("0", "1000000000TB"):
+            given = {"proxy_password": "a password", "is_traffic_limited": True, "traffic_limit": size}
+            answer = self.do("POST", "/sub-users", given)
+            self.invalid(answer, "traffic_limit")
+            self.assertIn("from 1 to 1000000000000000000 bytes", answer.json["description"])
+
     def test_what_is_wrong(self) -> None:
         """Told by field; what nobody knows is refused, so that nobody sets what is not for him."""
         for members, names in (

@@ -56,7 +56,7 @@ class CertificateRoutes(HostRoutes):
                 given.setdefault(name, "")
             settings, secrets = await taken(self._services, "certificates", given)
             which = caller.actor, "certificates", settings
-            facts = {"grounds": grounds_of(self._live.topology), "now": self._now()}
+            facts = {"grounds": grounds_of(self._services), "now": self._now()}
             made = partial(resources.create, *which, secrets=secrets, **facts)  # type: ignore[arg-type]
             row = await recorded(self._services, caller, "create", "certificate", made, of_row, settings)
             await self._services.published()

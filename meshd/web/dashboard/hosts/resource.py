@@ -169,7 +169,7 @@ class ResourceRoutes(HostRoutes):
         return await self._perform(resources.read, caller.actor, _kind(caller), _id(caller))
 
     def _facts(self) -> dict[str, Any]:
-        return {"grounds": grounds_of(self._live.topology), "now": self._now()}
+        return {"grounds": grounds_of(self._services), "now": self._now()}
 
 
 def address(kind: str, id: int) -> str:

@@ -103,7 +103,7 @@ class UploadTests(HostsCase):
         """Nothing is kept, the certificate stays typed, the key is shown to nobody."""
         other = issued("other", now=NOON, hosts=("b.example.com",))
         for sentence, given, field in (
-            ("a key of another", {"certificate": self.leaf.pem, "certificate_key": other.key_pem}, "certificate"),
+            ("a key of another", {"certificate": self.leaf.pem, "certificate_key": other.key_pem}, "certificate_key"),
             ("no key", {"certificate": self.leaf.pem}, "certificate_key"),
             ("no certificate", {"certificate_key": other.key_pem}, "certificate"),
             ("no PEM", {"certificate": "x", "certificate_key": "y"}, "certificate"),
