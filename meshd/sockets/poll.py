@@ -137,6 +137,11 @@ class Poller:
         if self._behind:
             self._tell_behind(fd)
 
+    def close(self, fd: int) -> None:
+        """Forget fd, and close it."""
+        self.remove(fd)
+        os.close(fd)
+
     def _tell_behind(self, fd: int) -> None:
         """Tell who stands behind fd, if anybody does, that it is being closed."""
         if (behind := self._behind.pop(fd, None)) is not None:
