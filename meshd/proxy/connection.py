@@ -264,7 +264,7 @@ class ClientConnection(RepeatedExchanges):
             # A client without credentials may try again, as one of the few of its address that may wait unknown.
             keep = self.place.linger()
         record.status = row.status
-        if keep or self.meter is None:
+        if keep or self.meter is None or request is None or not request.has_more:
             self._end(refusal.reason, keep, detail)
         answer = self.speech.refusal(refusal, record.id, keep=keep) if self.speech is not None else b""
         self.phase("kept", LINGER_SECONDS)
