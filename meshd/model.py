@@ -276,7 +276,7 @@ class Admission:
 
 
 class Tried(NamedTuple):
-    """Whose credential was refused: for the logs, never for a client."""
+    """Whose credential came with what was refused: for the logs, never for a client."""
 
     name: str
     """The username of the account, where the credential was the account's; else the tried name as bans have it."""
@@ -284,6 +284,7 @@ class Tried(NamedTuple):
     """The account of that name; 0 where it is not known."""
     token_id: int = 0
     """0 where no known token was used."""
+    admitted: bool = False  # whether the credential was let in, and only what was asked for with it is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,5 +296,5 @@ class Refusal:
     retry_after: int = 0
     """Seconds for the field Retry-After; 0 for no such field."""
     tried: Tried | None = field(default=None, compare=False)
-    """The refused credential's owner; None where no credential was refused."""
+    """The owner of the credential; None where none came, or whoever refuses knows it otherwise."""
     words: str = ""  # the operator's own for the client, printable ASCII, in place of those of `proxy.replies`

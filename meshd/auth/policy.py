@@ -47,10 +47,13 @@ def of_name(refusal: Refusal, name: str, account_id: int = 0) -> Refusal:
     return replace(refusal, tried=Tried(name, account_id))
 
 
-def of_account(refusal: Refusal, admission: Admission) -> Refusal:
-    """The refusal with the account whose credential was right, and that may not pass all the same: for logs."""
+def of_account(refusal: Refusal, admission: Admission, *, admitted: bool = False) -> Refusal:
+    """The refusal with the account whose credential was right, and that may not pass all the same: for logs.
+
+    admitted: whether the account may pass, and only what it asks for may not.
+    """
     account = admission.identity.account
-    return replace(refusal, tried=Tried(account.username, account.id, admission.token_id))
+    return replace(refusal, tried=Tried(account.username, account.id, admission.token_id, admitted))
 
 
 def token_valid(token: Token, now: float) -> bool:

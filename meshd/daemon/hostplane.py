@@ -65,10 +65,12 @@ def host_plane(
 
 
 def _spare(proxy: DataPlane, origins: KeptOrigins[HostResponse], count: int) -> int:
-    """Free so many descriptors, or fewer; how many: of those whose exchange was ended, else of pairs that wait, else of
-    idle connections to origins of the proxy, else of those to published hosts.
+    """Free so many descriptors, or fewer; how many: of those whose exchange is over and who have not taken all of it,
+    clients and servers, else of pairs that wait, else of idle connections to origins of the proxy, else of those to
+    published hosts.
     """
     given = proxy.relay.deliveries.give_up(count)
+    given += proxy.poller.give_up(max(count - given, 0))
     given += proxy.resting.give_up(max(count - given, 0))
     given += proxy.origins.give_up(max(count - given, 0))
     return given + origins.give_up(max(count - given, 0))

@@ -136,10 +136,10 @@ static PyObject *length(PyObject *poller, PyObject *Py_UNUSED(nothing))
 {
     long long outside;
     PyObject *owners = get(poller, of_poller[OWNERS]), *lingering = get(poller, of_poller[LINGERING]);
-    if (owners == NULL || !PyDict_CheckExact(owners) || lingering == NULL || !PySet_CheckExact(lingering) ||
+    if (owners == NULL || !PyDict_CheckExact(owners) || lingering == NULL || !PyDict_CheckExact(lingering) ||
         !integer(get(poller, of_poller[OUTSIDE]), &outside) || outside < 0 || outside > INT_MAX)
         return PyObject_CallOneArg(len_in_python, poller);
-    return PyLong_FromLongLong(PyDict_GET_SIZE(owners) + outside + 2 * (long long)PySet_GET_SIZE(lingering));
+    return PyLong_FromLongLong(PyDict_GET_SIZE(owners) + outside + 2 * (long long)PyDict_GET_SIZE(lingering));
 }
 
 static PyMethodDef methods[] = {

@@ -286,7 +286,7 @@ class HostConnection(RepeatedVisits):
         answer = self.speech.refusal(refusal, pages, self._hsts, keep=keep) if self.speech is not None else b""
         if self.meter is not None and self.cut is None:
             self.meter.sent_down(len(answer))
-        if keep or self.meter is None:
+        if keep or self.meter is None or request is None or not request.has_more:
             self._end(refusal.reason, keep, refusal.detail)
         self.phase("kept", LINGER_SECONDS)
         try:

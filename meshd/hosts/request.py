@@ -127,6 +127,11 @@ class HostRequest:
         return HostRequest(self.method, target, self.minor, size, framing=self.framing, heard=self.heard)
 
     @property
+    def has_more(self) -> bool:
+        """Whether what comes behind the head is this request's own: its body, or what goes on in another protocol."""
+        return self.has_body or self.heard.switches
+
+    @property
     def upgrade(self) -> bytes:
         """The protocol that the upstream is asked to change to; b"" for none."""
         return self.heard.upgrade if self.method == b"GET" and not self.has_body else b""

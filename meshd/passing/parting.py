@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from meshd.auth.secrets import ban_address
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
 from meshd.sockets.ends import ClientGone, Stopped
@@ -31,6 +32,11 @@ class PartingConnection(MeteredConnection):
     _plane: Plane
     framed: bool
     """Whether the client can tell where the present answer ends, by its length or its chunks."""
+
+    @property
+    def whose(self) -> int | str:
+        """Whose place bytes take that wait for this client: as in `Deliveries.deliver`."""
+        return ban_address(self.wire.peer)
 
     def phase(self, reason: str, seconds: float, /) -> None:
         """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
@@ -74,7 +80,7 @@ class PartingConnection(MeteredConnection):
         """
         wire = self.wire
         if reason != "idle-timeout" and wire.fd >= 0:
-            self._plane.relay.deliveries.deliver(wire.release(), wire.sealed, ends=self.framed)
+            self._plane.relay.deliveries.deliver(wire.release(), wire.sealed, whose=self.whose, ends=self.framed)
         elif self.framed:  # the client takes nothing
             wire.close()
         else:

@@ -122,9 +122,9 @@ class Record:
         self._admitted = True
 
     def note_tried(self, refusal: Refusal) -> None:
-        """Note whose credential was refused, unless an account was admitted before."""
+        """Note whose credential came with what was refused, unless an account was admitted before."""
         if refusal.tried is not None and not self._admitted:
-            self._username, self._account_id, self._token_id = refusal.tried
+            self._username, self._account_id, self._token_id, self._admitted = refusal.tried
 
     def note_outcome(self, reason: str) -> None:
         """Note a reason for the log line of an exchange that goes well."""

@@ -58,11 +58,14 @@ class ClientConnection(RepeatedExchanges):
         self.repeated = None
         self._answering = False
 
+    @property
+    def whose(self) -> int | str:
+        return self.place.account_id or super().whose
+
     # The path
 
     async def _serve(self) -> None:
-        if self.speech is None:
-            self.speech = HttpSpeech(self, self._plane)
+        self.speech = self.speech or HttpSpeech(self, self._plane)
         while await self._exchange():
             if self._plane.draining:
                 return
@@ -243,10 +246,8 @@ class ClientConnection(RepeatedExchanges):
     async def _refuse(self, refusal: Refusal, request: ProxyRequest | None, cause: str = "") -> bool:
         """Answer a refusal, if the answer has not begun yet; whether the connection serves another request.
 
-        cause: more about it than a client is told, for the log.
-
         That is so where the next bytes are certain to be a request: the refused one was read, had no body, and asked
-        for no tunnel and no other protocol.
+        for no tunnel and no other protocol.  cause: more about it than a client is told, for the log.
         """
         detail = cause or refusal.detail
         if self._answering:
@@ -263,7 +264,7 @@ class ClientConnection(RepeatedExchanges):
             # A client without credentials may try again, as one of the few of its address that may wait unknown.
             keep = self.place.linger()
         record.status = row.status
-        if keep or self.meter is None:
+        if keep or self.meter is None or request is None or not request.has_more:
             self._end(refusal.reason, keep, detail)
         answer = self.speech.refusal(refusal, record.id, keep=keep) if self.speech is not None else b""
         self.phase("kept", LINGER_SECONDS)

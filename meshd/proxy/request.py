@@ -155,6 +155,11 @@ class ProxyRequest:
             method, target, self.minor, size, framing=framing, said=said, upgrade=upgrade, sender=sender
         )
 
+    @property
+    def has_more(self) -> bool:
+        """Whether what comes behind the head is this request's own: its body, or what goes through a tunnel."""
+        return self.has_body or self.is_tunnel or self.said.switches
+
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """The fields that are forwarded to the origin, `Max-Forwards` one less.  consumed: as in `Said`."""
         fields = self.said.origin_fields(consumed, self.framing)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from meshd.auth.policy import of_account
 from meshd.exits.choosing import Choice
 from meshd.http1.fields import Fields
 from meshd.http1.framing import NO_BODY
 from meshd.http1.target import AuthorityForm
 from meshd.model import Refusal
+from meshd.passing.faults import STATUS_REASONS
 from meshd.proxy import socksreplies
 from meshd.proxy.client import Client
 from meshd.proxy.request import ASSOCIATE, ProxyRequest
@@ -92,7 +94,10 @@ class SocksSpeech:
         except BadSocks as bad:
             reply = bad.reply
             self._no = lambda _: socksreplies.refused(reply)
-            raise
+            no = Refusal(STATUS_REASONS[bad.status], bad.rule)
+            raise Stopped(of_account(no, admission, admitted=True)) from None
+        except Stopped as stop:
+            raise Stopped(of_account(stop.refusal, admission, admitted=True)) from None
         said = Said(1, Fields([] if credential is None else [(b"Proxy-Authorization", credential)]), b"")
         if isinstance(asked, Associate):
             nowhere = AuthorityForm("", 0)

@@ -6,9 +6,7 @@ gone; and whoever meets a limit may be sending.
 
 from __future__ import annotations
 
-import os
 import socket
-from itertools import islice
 
 from meshd.sockets.poll import ERROR, GONE, OUT, Poller
 from meshd.sockets.sealed import Sealed
@@ -23,27 +21,36 @@ LONGEST = 60.0
 
 MOST = 1000
 """Sockets that wait so in a process: their exchanges count against no account any more, and each is looked at once a
-tick."""
+tick.  Of TLS each has 64 KiB that the kernel has not taken, which are 64 MB in all."""
 
 THE_END = 1
 """The sequence number that the end itself has, and that counts as a byte until it is acknowledged."""
 
+Whose = int | str
+"""Whose a socket is: an account's by its number, a stranger's by the address."""
+
 
 class Deliveries:
-    """Such sockets of a process; where there are too many, those that have waited longest are closed."""
+    """Such sockets of a process; where there are too many, whoever has most of them loses the one that has waited
+    longest.
+    """
 
-    __slots__ = ("_open", "poller", "wheel")
+    __slots__ = ("_open", "_size", "poller", "wheel")
 
     def __init__(self, poller: Poller, wheel: Wheel) -> None:
         self.poller, self.wheel = poller, wheel
-        self._open: dict[Delivering, None] = {}
-        """The oldest first, MOST of them."""
+        self._open: dict[Whose, dict[Delivering, None]] = {}
+        """Each one's, the oldest first; MOST of them in all."""
+        self._size = 0
 
-    def deliver(self, fd: int, sealed: Sealed | None = None, *, ends: bool = True) -> None:
+    def deliver(
+        self, fd: int, sealed: Sealed | None = None, *, whose: Whose, ends: bool = True, patience: float = 0
+    ) -> None:
         """Close fd, which is registered, once all that was sent is acknowledged, or nothing for PATIENCE.
 
         sealed: its TLS, with what the kernel has not taken yet; ends: whether the client is told that this is the
-        proper end, by TLS and by TCP; else the connection is reset at last.
+        proper end, by TLS and by TCP; else the connection is reset at last; patience: seconds in all for a client that
+        was not ended, and may take its time, after which that is reset unless it was sent all.
 
         What a pair of sockets in this process has taken is never gone, and who is at its other end has to hear of a
         cut: one that ends is closed now.
@@ -53,34 +60,67 @@ class Deliveries:
                 if ends:
                     sealed.part()
                 sealed.flush(fd)
-            left = 0 if ends and self.poller.has_behind(fd) else unsent(fd, sealed)
+            taken = sealed is None or not sealed.unsent
+            left = 0 if taken and ends and self.poller.has_behind(fd) else unsent(fd, sealed)
         except OSError:
             left = 0
         if not left:
             close(self.poller, fd, ends=ends)
             return
-        if len(self._open) >= MOST:
+        delivering = Delivering(self, fd, sealed, left, whose=whose, ends=ends, patience=patience)
+        self._open.setdefault(whose, {})[delivering] = None
+        self._size += 1
+        if self._size > MOST:
             self.give_up(1)
-        self._open[Delivering(self, fd, sealed, left, ends=ends)] = None
 
     def give_up(self, count: int) -> int:
         """Close so many of them, as others need their descriptors, or fewer; how many."""
-        oldest = list(islice(self._open, count))
-        for each in oldest:
-            each.over()
-        return len(oldest)
+        given = min(count, self._size)
+        for _ in range(given):
+            fullest = max(self._open.values(), key=len)
+            next(iter(fullest)).over()
+        return given
 
     def forget(self, each: Delivering) -> None:
-        self._open.pop(each, None)
+        """Count one of them no longer: it is being closed."""
+        those = self._open[each.whose]
+        del those[each]
+        if not those:
+            del self._open[each.whose]
+        self._size -= 1
 
 
 class Delivering:
     """The owner of such a socket."""
 
-    __slots__ = ("_deliveries", "_end", "_ends", "_fd", "_left", "_longest", "_sealed", "_until", "deadline", "slot")
+    __slots__ = (
+        "_deliveries",
+        "_end",
+        "_ends",
+        "_fd",
+        "_left",
+        "_longest",
+        "_patient",
+        "_sealed",
+        "_until",
+        "deadline",
+        "slot",
+        "whose",
+    )
 
-    def __init__(self, deliveries: Deliveries, fd: int, sealed: Sealed | None, left: int, *, ends: bool) -> None:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        fd: int,
+        sealed: Sealed | None,
+        left: int,
+        *,
+        whose: Whose,
+        ends: bool,
+        patience: float,
+    ) -> None:
         """left: bytes that are not acknowledged yet; the others as in `deliver`."""
+        self.whose = whose
         self._deliveries = deliveries
         self._fd, self._sealed, self._left, self._ends = fd, sealed, left, ends
         self._end = 0
@@ -88,9 +128,10 @@ class Delivering:
         self.deadline = 0.0
         self.slot = 0
         wheel = deliveries.wheel
-        self._until = wheel.monotonic + PATIENCE
+        self._patient = patience > 0
+        self._until = wheel.monotonic + (patience or PATIENCE)
         """Until when something has to be acknowledged."""
-        self._longest = wheel.monotonic + LONGEST
+        self._longest = wheel.monotonic + (patience or LONGEST)
         deliveries.poller.hand_over(fd, self)
         self._end_side()
         wheel.arm(self, TICK)
@@ -114,7 +155,7 @@ class Delivering:
         wheel = self._deliveries.wheel
         before, self._left = self._left, unsent(self._fd, self._sealed) - self._end
         if self._left < before:
-            self._until = min(wheel.monotonic + PATIENCE, self._longest)
+            self._until = max(self._until, min(wheel.monotonic + PATIENCE, self._longest))
         if self._left <= 0 or wheel.monotonic >= self._until:
             self.over()
         else:
@@ -130,7 +171,7 @@ class Delivering:
         """Close the socket."""
         self._deliveries.wheel.disarm(self)
         self._deliveries.forget(self)
-        close(self._deliveries.poller, self._fd, ends=self._ends)
+        close(self._deliveries.poller, self._fd, ends=self._ends and (self._end > 0 or not self._patient))
 
 
 def unsent(fd: int, sealed: Sealed | None) -> int:
@@ -143,5 +184,4 @@ def close(poller: Poller, fd: int, *, ends: bool) -> None:
     if not ends:
         linger_none(fd)
         poller.reset(fd)
-    poller.remove(fd)
-    os.close(fd)
+    poller.close(fd)

@@ -20,6 +20,10 @@ class TunnelMeter(Protocol):
     """Whether the account is held to a rate, so that the room in each direction is another."""
 
     @property
+    def whose(self) -> int:
+        """Who pays: one of these takes no other's place where bytes wait for the client."""
+
+    @property
     def room(self) -> int:
         """How many bytes may be moved now."""
 

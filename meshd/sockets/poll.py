@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import select
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
@@ -53,6 +54,13 @@ class Behind(Protocol):
         """Reset the outer connection: a socket pair has no RST of its own."""
 
 
+class Lingers(Protocol):
+    """One that has two descriptors for some time after its registered end was closed."""
+
+    def drop(self) -> None:
+        """Abort the outer connection at once."""
+
+
 class _Nobody:
     """The owner of a registered descriptor until somebody has taken it over."""
 
@@ -87,7 +95,8 @@ class Poller:
         self._behind: dict[int, tuple[Behind, int]] = {}
         self._outside = 0
         """Descriptors behind registered ones, that are not registered themselves."""
-        self._lingering: set[Behind] = set()
+        self._lingering: dict[Lingers, None] = {}
+        """The oldest first."""
         self._removed: set[int] = set()
         self._dispatching = False
         self.turns = 0
@@ -137,6 +146,11 @@ class Poller:
         if self._behind:
             self._tell_behind(fd)
 
+    def close(self, fd: int) -> None:
+        """Forget fd, and close it."""
+        self.remove(fd)
+        os.close(fd)
+
     def _tell_behind(self, fd: int) -> None:
         """Tell who stands behind fd, if anybody does, that it is being closed."""
         if (behind := self._behind.pop(fd, None)) is not None:
@@ -156,13 +170,21 @@ class Poller:
         """Whether fd is one end of a pair, so that the outer connection is known only as far as it was read."""
         return fd in self._behind
 
-    def lingers(self, other: Behind) -> None:
+    def lingers(self, other: Lingers) -> None:
         """Go on counting the two descriptors of other, whose registered end is closed already."""
-        self._lingering.add(other)
+        self._lingering[other] = None
 
-    def lingers_no_more(self, other: Behind) -> None:
+    def lingers_no_more(self, other: Lingers) -> None:
         """Stop counting the two descriptors of other, which are closed; nothing happens if they were not counted."""
-        self._lingering.discard(other)
+        self._lingering.pop(other, None)
+
+    def give_up(self, descriptors: int) -> int:
+        """Drop what lingers, the oldest first, for so many descriptors, or fewer; how many are free a turn later."""
+        oldest = list(islice(self._lingering, (descriptors + 1) // 2))
+        for each in oldest:
+            del self._lingering[each]
+            each.drop()
+        return 2 * len(oldest)
 
     def reset(self, fd: int) -> None:
         """Have the connection behind fd, if there is one, reset; the caller closes fd next."""

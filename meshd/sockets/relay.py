@@ -46,7 +46,7 @@ class Relay:
         self.pipes = pipes
         self.again, self.live = again, live
         self.deliveries = Deliveries(poller, wheel)
-        self.securing = Securing(poller, wheel, again, lambda: live.timeouts.half_closed)
+        self.securing = Securing(self.deliveries, again, lambda: live.timeouts.half_closed)
         """What wires of peers that speak TLS share."""
 
 
@@ -131,11 +131,10 @@ class Tunnel:
         ended(reason)
 
     def _close_side(self, fd: int) -> None:
-        self._relay.poller.remove(fd)
-        os.close(fd)
+        self._relay.poller.close(fd)
 
     def _leave_client(self, fd: int) -> None:
-        self._relay.deliveries.deliver(fd)
+        self._relay.deliveries.deliver(fd, whose=self._meter.whose)
 
     def _pump(self, flow: Flow, /) -> None:
         """Move what can be moved in one direction; a failure on either side ends the tunnel."""

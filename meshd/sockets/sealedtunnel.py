@@ -112,10 +112,10 @@ class SealedTunnel(Tunnel):
         if sealed is None or self._broken:
             super()._close_side(fd)
         else:
-            self._relay.securing.leave(fd, sealed)
+            self._relay.securing.leave(fd, sealed, self._meter.whose)
 
     def _leave_client(self, fd: int) -> None:
-        self._relay.deliveries.deliver(fd, self._sealed.get(fd))
+        self._relay.deliveries.deliver(fd, self._sealed.get(fd), whose=self._meter.whose)
 
 
 class ShapedSealedTunnel(ShapedTunnel, SealedTunnel):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections import deque
 from collections.abc import Callable
 
-from meshd.sockets.poll import GONE, OUT, Poller
+from meshd.sockets.delivering import Deliveries, Whose
+from meshd.sockets.poll import GONE, OUT
 from meshd.sockets.sealed import Sealed
 from meshd.sockets.task import READING, Again, Pause, parked
-from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import READ_SIZE, Wire, linger_none
 
 AT_ONCE = 8
@@ -20,11 +19,11 @@ AT_ONCE = 8
 class Securing:
     """What all wires with TLS share: turns for their handshakes, and who delivers their last bytes."""
 
-    def __init__(self, poller: Poller, wheel: Wheel, again: Again, patience: Callable[[], float]) -> None:
+    def __init__(self, deliveries: Deliveries, again: Again, patience: Callable[[], float]) -> None:
         """patience: seconds that a peer has for taking the last bytes."""
-        self.poller = poller
-        self.wheel = wheel
-        self.patience = patience
+        self.poller = deliveries.poller
+        self._deliveries = deliveries
+        self._patience = patience
         self._again = again
         self._turn = -1
         self._left = 0
@@ -56,59 +55,26 @@ class Securing:
         if self._waiting:
             self._again(self._next)
 
-    def leave(self, fd: int, sealed: Sealed) -> None:
-        """Tell the peer that nothing more comes, and close fd, which is registered, when the kernel has taken all."""
+    def leave(self, fd: int, sealed: Sealed, whose: Whose) -> None:
+        """Tell the peer that nothing more comes, and close fd, which is registered, when the kernel has taken all.
+
+        whose: as in `Deliveries.deliver`, which has the socket until then.
+        """
         sealed.part()
         try:
             done = sealed.flush(fd)
         except OSError:
             done = True
         if done:
-            self.close(fd)
+            self.poller.close(fd)
         else:
-            _Last(self, fd, sealed)
-
-    def close(self, fd: int) -> None:
-        self.poller.remove(fd)
-        os.close(fd)
-
-
-class _Last:
-    """The owner of a socket that has only its last bytes to deliver."""
-
-    __slots__ = ("_fd", "_sealed", "_securing", "deadline", "slot")
-
-    def __init__(self, securing: Securing, fd: int, sealed: Sealed) -> None:
-        self._securing = securing
-        self._fd = fd
-        self._sealed = sealed
-        self.deadline = 0.0
-        self.slot = 0
-        securing.poller.hand_over(fd, self)
-        securing.wheel.arm(self, securing.patience())
-
-    def ready(self, fd: int, events: int) -> None:
-        try:
-            if events & OUT and not events & GONE and not self._sealed.flush(fd):
-                return
-        except OSError:
-            pass
-        if events & (OUT | GONE):
-            self._close()
-
-    def expired(self) -> None:
-        linger_none(self._fd)
-        self._close()
-
-    def _close(self) -> None:
-        self._securing.wheel.disarm(self)
-        self._securing.close(self._fd)
+            self._deliveries.deliver(fd, sealed, whose=whose, patience=self._patience())
 
 
 class SecureWire(Wire):
     """A wire that seals what it sends and opens what it receives."""
 
-    __slots__ = ("_last", "_securing", "sealed")
+    __slots__ = ("_last", "_securing", "sealed", "whose")
 
     sealed: Sealed
 
@@ -120,6 +86,8 @@ class SecureWire(Wire):
         self.sealed = Sealed(context, name)
         self._last = 0
         """Bytes after which this side parts, in the same write; 0 where nobody has said."""
+        self.whose: Whose = wire.peer
+        """Whose place the last bytes take, where they have to wait: as in `Deliveries.deliver`."""
 
     def last(self, size: int) -> None:
         self._last = size
@@ -208,13 +176,13 @@ class SecureWire(Wire):
     def close(self) -> None:
         """Close the socket, which tells the peer that nothing more comes, once all that was sent is delivered."""
         if self.fd >= 0:
-            self._securing.leave(self.release(), self.sealed)
+            self._securing.leave(self.release(), self.sealed, self.whose)
 
     def reset(self) -> None:
         """Close with a reset, and without the notice that would make it a proper end."""
         if self.fd >= 0:
             linger_none(self.fd)
-            self._securing.close(self.release())
+            self.poller.close(self.release())
 
     def _flushed(self) -> bool:
         """Whether nothing is left to be sent, after which the writing side is shut down where this side has parted."""

@@ -180,9 +180,7 @@ class Wire:
     def close(self) -> None:
         """Close the socket; the kernel still delivers what it has taken."""
         if self.fd >= 0:
-            fd = self.release()
-            self.poller.remove(fd)
-            os.close(fd)
+            self.poller.close(self.release())
 
     def reset(self) -> None:
         """Close with a reset, so that the peer does not take it for a proper end."""

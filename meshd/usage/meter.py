@@ -137,6 +137,11 @@ class Meter:
         self.up = 0
         self.down = 0
 
+    @property
+    def whose(self) -> int:
+        """The account's id."""
+        return self.tally.key[0]
+
     def sent_up(self, n: int, /) -> None:
         """Count n bytes from the client."""
         tally = self.tally

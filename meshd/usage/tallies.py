@@ -14,6 +14,10 @@ from meshd.usage.quotas import Quotas
 AT_ONCE = 200
 """Accounts that a flush works for in one turn of the reactor: a millisecond, or a little more."""
 
+FAMILY = 3
+"""An account with its sub-accounts has at most so many times the slots that are free: one leaves a quarter of them to
+all others, two a seventh, and there are always some for who begins.
+"""
 
 REST = 10.0
 """Seconds for which a tally has nothing open before it is freed, and twice that at most: who asks for one thing after
@@ -49,16 +53,20 @@ class Tallies:
         """Those that had nothing open at some time since the last look."""
 
     def begin(self, admission: Admission) -> Tally | Refusal | None:
-        """A tally for an account and token that have none; None where the journal has no slot for it."""
-        account = admission.identity.account
+        """A tally for an account and token that have none; None where the journal has no slot for it, or its family too
+        many of them.
+        """
+        account, journal = admission.identity.account, self._journal
         own, family = self._quotas.enter(admission)
-        refusal = self._quotas.refusal(own, family)
-        slot = self._journal.take(account.id, account.parent_id or 0, admission.token_id) if refusal is None else None
+        refusal, slot = self._quotas.refusal(own, family), None
+        all_of = family if family.standing.account_id else own
+        if refusal is None and all_of.users < FAMILY * (journal.slots - len(self._by_slot)):
+            slot = journal.take(account.id, account.parent_id or 0, admission.token_id)
         if slot is None:
             self._quotas.leave(own, family)
             return refusal
         key, renew, visited = key_of(admission), self._quotas.renew, admission.source == "meter"
-        tally = Tally(key, slot, self._journal, own=own, family=family, renew=renew, visited=visited)
+        tally = Tally(key, slot, journal, own=own, family=family, renew=renew, visited=visited)
         self.by_key[key] = self._by_slot[slot] = tally
         own.users += 1
         family.pay_for(own)

@@ -623,6 +623,14 @@ class UpstreamTests(HostCase):
             world.plane.wheel.tick()
         self.assertEqual({line.reason for line in world.ledger.lines}, {"connection-refused", "no-upstream"})
 
+    def test_requests_behind_one_that_fails(self) -> None:
+        """Are not served, and cost nothing."""
+        world = World(self, self.host(upstreams=(NOWHERE,)))
+        client = world.client()
+        self.assertEqual(status(client.ask(GET * 3)), 502)
+        client.close()
+        self.assertEqual([line.up for line in world.ledger.lines], [len(GET)])
+
     def test_own_pages(self) -> None:
         pages = (404, "<h1>nothing</h1>"), (502, "<h1>broken</h1>")
         world = World(self, self.host(error_pages=pages))

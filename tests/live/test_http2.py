@@ -167,6 +167,39 @@ class ExchangeTests(Case):
         other = session.ask(get(self.http, "/n/5/m", self.customer("ida")))
         self.assertEqual(other.status, 200)
 
+    def test_limit_while_the_client_takes_nothing(self) -> None:
+        """All that was counted of a tunnel or an answer waits for the client, and comes before its end that is none."""
+        for name, tunnel in (("hella", True), ("henk", False)):
+            whole = f"{name}-whole"
+            session = self.session()
+            found = session.answer(self._limited(session, self.customer(whole), b"L", tunnel=tunnel))
+            self.assertEqual(len(found.body), LIMITED)
+            session.close()
+            (line,) = self.lines(whole, 1)
+            head = line["down"] - LIMITED
+            session, limited = self.session(takes=False), self.customer(name, **{"total-limit": "0.00015"})
+            number = self._limited(session, limited, b"P", tunnel=tunnel)
+            (line,) = self.lines(name, 1)
+            self.assertEqual((line["reason"], line["up"] + line["down"]), ("quota-total", 150_000))
+            session.takes = True
+            for stream in (None, number):
+                session.http.increment_flow_control_window(10**6, stream)
+            session.flush()
+            found = session.answer(number)
+            self.assertFalse(found.ended, name)
+            self.assertEqual(found.reset, ErrorCodes.CONNECT_ERROR if tunnel else ErrorCodes.INTERNAL_ERROR)
+            self.assertEqual(len(found.body), line["down"] - head)
+            self.balance(name, 1)
+
+    def _limited(self, session: Session, who: Header, kind: bytes, *, tunnel: bool) -> int:
+        """A stream by which LIMITED comes, or without end."""
+        if not tunnel:
+            return session.begin(get(self.http, f"/n/{LIMITED}/m", who))
+        number = session.begin(connect(self.raw, who), None)
+        session.head(number)
+        session.send(number, kind)
+        return number
+
     def test_a_client_that_resets(self) -> None:
         """Its tunnel ends, and no other."""
         session, jane = self.session(), self.customer("jane")

@@ -390,7 +390,8 @@ class SocksTests(ProtocolCase):
             raw = self.logged_in(self.plain("127.0.0.51"))
             raw.send(request)
             self.assertEqual(raw.rest(), bytes([5, reply, 0, 1]) + bytes(6), reason)
-            self.line({"reason": reason, "client": "127.0.0.51"})
+            line = self.line({"reason": reason, "client": "127.0.0.51"})
+            self.assertEqual(line["username"], "anna", "who has logged in, whatever was asked for then")
         self.assert_unheard()
 
     def test_greetings_that_lead_nowhere(self) -> None:

@@ -145,6 +145,24 @@ class RefusedTest(SynchronousTestCase):
             until(lambda before=before: daemon.total("anna") > before, "it is booked")  # type: ignore[misc]
             self.assertLess(daemon.total("anna") - before, LINGER_BYTES + 100_000)
 
+    def test_requests_behind_one_that_fails(self) -> None:
+        """They are not served, and cost nothing; what comes behind a CONNECT is the tunnel's, and costs what it is."""
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        place, field = b"127.0.0.1:%d" % port, basic("anna", PASSWORD)
+        for request, more, up in (
+            (b"GET http://%b/ HTTP/1.1\r\nHost: %b\r\n" % (place, place), 3, 1),
+            (b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n" % (place, place), 3, 4),
+        ):
+            head = request + field + b"\r\n"
+            known = len(daemon.exchanges())
+            raw = Raw(self, daemon.proxy_port)
+            raw.send(head + more * head)
+            raw.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual(raw.rest().count(b"HTTP/1.1 502"), 1)
+            lines = until(lambda known=known: daemon.exchanges()[known:], "it is logged")  # type: ignore[misc]
+            self.assertEqual([line["up"] for line in lines], [up * len(head)])
+
     def test_a_limit_in_the_midst(self) -> None:
         """The upload that meets the limit is told so, and billed to the limit."""
         self.assertEqual(with_urllib(origin.url("/echo"), proxy("small"), 60 * MB), 509)

@@ -9,11 +9,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.accounts import terms
 from tests.faults.world import eventually
 from tests.support import crews, stores
 from tests.support.daemon import LiveDaemon, free_port, until
@@ -71,8 +74,8 @@ class WorkersTests(SynchronousTestCase):
     def customer(self, name: str, **options: object) -> Credential:
         return basic(name, name, self.daemon.account(name, **options))
 
-    def tunnels(self, name: str = "anna") -> Tunnels:
-        return Tunnels(self.daemon, self.origin, self.customer(name))
+    def tunnels(self, name: str = "anna", **options: object) -> Tunnels:
+        return Tunnels(self.daemon, self.origin, self.customer(name, **options))
 
     def test_clients_reach_all_and_the_books_have_all(self) -> None:
         """Both workers carry tunnels; store and log have the bytes of both; what is open is told of both."""
@@ -213,6 +216,65 @@ class WorkersTests(SynchronousTestCase):
 
         asyncio.run(scenario())
 
+    def test_a_sub_account_that_is_moved(self) -> None:
+        """It is asked for all the time, at both workers: what began before is the former parent's to pay, what begins
+        then the new one's, to the byte.
+        """
+        self.patch(terms, "STILL", 0)  # what is open has ended when it is moved, as a wait would see to
+        for parent in ("north", "south"):
+            self.daemon.account(parent)
+        tunnels = self.tunnels("sam", parent="north")
+        moved: list[str] = []
+
+        def parents() -> tuple[Counter[str], set[tuple[str, str]]]:
+            """What each has to pay by the log, and for which worker."""
+            sums, workers = Counter[str](), set()
+            for line in self.daemon.exchanges():
+                parent = "south" if moved and line["at"] > moved[0] else "north"
+                sums[parent] += line["up"] + line["down"]
+                if line["status"] == 200:
+                    workers.add((parent, line["id"].partition("-")[0]))
+            return sums, workers
+
+        async def carried_by_both(parents_yet: int) -> None:
+            await eventually(lambda: _is(len(parents()[1]) == WORKERS * parents_yet), "both workers carry it")
+
+        async def scenario() -> None:
+            await tunnels.fill()
+            asking = [asyncio.ensure_future(self._ask(tunnels)) for _ in range(8)]
+            await carried_by_both(1)
+            await asyncio.to_thread(self.daemon.cli, "account", "deactivate", "sam")
+            for link, counted in tunnels.all():
+                await asyncio.wait_for(ended_at(link, counted), 60)
+            moved.append(datetime.now(UTC).isoformat())
+            await asyncio.to_thread(self.daemon.cli, "account", "set", "sam", "--parent", "south")
+            await asyncio.to_thread(self.daemon.cli, "account", "activate", "sam")
+            await carried_by_both(2)
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+        asyncio.run(asyncio.wait_for(scenario(), 180))
+
+        def billed() -> bool:
+            sums, totals = parents()[0], self.daemon.totals()
+            return all(totals[parent] == sums[parent] > 0 for parent in ("north", "south"))
+
+        until(billed, "each has its own")
+        self.assertNotIn("Traceback", self.daemon.log_text())
+
+    async def _ask(self, tunnels: Tunnels) -> None:
+        """Without end, by ever new connections."""
+        while True:
+            link = await Link.open(Book(), ("127.0.0.1", self.daemon.proxy_port))
+            try:
+                for _ in range(20):
+                    await link.get(tunnels._who, self.origin.http, "/n/1000/m")
+            except Gone:
+                pass
+            finally:
+                link.close()
+
     async def _pull(self, link: Link, counted: Bytes) -> None:
         try:
             while True:
@@ -302,6 +364,10 @@ class WorkersTests(SynchronousTestCase):
 
     def _logged(self) -> int:
         return sum(line["up"] + line["down"] for line in self.daemon.exchanges())
+
+
+async def _is(condition: bool) -> bool:
+    return condition
 
 
 class PostgresWorkersTests(WorkersTests):

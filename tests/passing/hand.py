@@ -125,6 +125,7 @@ class CountingMeter:
 
     short: Refusal = NOT_NOW
     """The answer to a datagram for which there is no room."""
+    whose = 7
 
     def __init__(self, room: int = 2**62) -> None:
         self.room = room

@@ -11,10 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.passing.caps import Caps
 from meshd.passing.connection import Connection
+from meshd.passing.place import Place
+from meshd.proxy.connection import ClientConnection
 from meshd.sockets.delivering import PATIENCE, Deliveries
+from meshd.sockets.secure import SecureWire, Securing
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
 from tests.passing.hand import Far, Hand, tcp_pair
+from tests.sockets.securefar import server
 from tests.support.live import settings
 
 ANSWER = bytes(8 * 1024 * 1024)
@@ -111,3 +115,19 @@ class CutShortTests(SynchronousTestCase):
         self.setUp()
         self.cut("idle-timeout")
         self.assertEqual(len(self.hand.poller), 0)
+
+    def test_whose_the_last_bytes_are(self) -> None:
+        """The account's, as long as it counted for one; a stranger's by the address, as bans call it."""
+        plane = self.connection._plane
+        securing = Securing(plane.relay.deliveries, self.hand.later.append, lambda: 1.0)
+        for account, whose in ((7, 7), (0, "2001:db8::/64")):
+            near, _ = tcp_pair(self)
+            wire = Wire(self.hand.poller, near.detach(), "2001:db8::1")
+            connection = ClientConnection(plane, "", wire)  # type: ignore[arg-type]
+            connection.place = Place(plane.caps, connection, wire.peer)
+            if account:
+                connection.place.hold(account)
+            connection.wire = secure = SecureWire(wire, server(), securing)
+            self.assertEqual(connection.whose, whose)
+            connection._over(None)
+            self.assertEqual((secure.whose, secure.fd), (whose, -1))

@@ -101,6 +101,18 @@ class ClosedTests(SynchronousTestCase):
         self.run_for(1 + 4 * TICK)
         self.assertEqual((outside.transport.asked, self.tcp.asked), (["abort"], []))
 
+    def test_what_gives_way(self) -> None:
+        """Those that have waited longest, each with two descriptors, as soon as others need them."""
+        outsides = []
+        for _ in range(3):
+            self.tcp = Transport()
+            outsides.append(self.outside())
+            self.poller.remove(7)
+        self.assertEqual((len(self.poller), self.poller.give_up(3), len(self.poller)), (6, 4, 2))
+        self.assertEqual([each.transport.asked for each in outsides], [["abort"], ["abort"], []])
+        outsides[0].connectionLost()
+        self.assertEqual((self.poller.give_up(5), self.poller.give_up(1), len(self.poller)), (2, 0, 0))
+
     def test_a_patience_shorter_than_a_moment(self) -> None:
         outside = self.outside(patience=0.5)
         outside.end()

@@ -6,14 +6,16 @@ import os
 import socket
 import ssl
 from typing import Any
+from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.sockets.delivering import unsent
+from meshd.sockets import delivering
+from meshd.sockets.delivering import Deliveries, unsent
 from meshd.sockets.secure import AT_ONCE, SecureWire, Securing
 from meshd.sockets.task import Task
-from meshd.sockets.wheel import Wheel
+from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
 from tests.passing.hand import Far, Hand, tcp_pair
 from tests.sockets.securefar import SecureFar, client, server
@@ -28,7 +30,8 @@ class SecureCase(SynchronousTestCase):
         self.hand = Hand(self)
         self.clock = Clock()
         self.wheel = Wheel(self.clock)
-        self.securing = Securing(self.hand.poller, self.wheel, self.hand.later.append, lambda: PATIENCE)
+        self.deliveries = Deliveries(self.hand.poller, self.wheel)
+        self.securing = Securing(self.deliveries, self.hand.later.append, lambda: PATIENCE)
         self.ended: list[BaseException | None] = []
         self.received = b""
         self.meet()
@@ -56,6 +59,19 @@ class SecureCase(SynchronousTestCase):
     def shaken(self) -> None:
         self.done(self.wire.shake_hands())
         self.until(lambda: self.far.shaken)
+
+    def left_with_bytes(self, whose: int | str) -> None:
+        """Close with bytes that the peer does not take."""
+        self.shaken()
+        self.far.reading = False
+        while self.wire.try_send(bytes(READ_SIZE)):
+            pass
+        self.wire.whose = whose
+        self.wire.close()
+
+    def look(self) -> None:
+        self.clock.advance(TICK)
+        self.wheel.tick()
 
     async def receive_all(self) -> None:
         while data := await self.wire.receive():
@@ -169,17 +185,37 @@ class WireTests(SecureCase):
         self.far.reading = True
         self.until(lambda: self.far.ended)
         self.assertEqual((len(self.far.got), self.far.told), (sent, True))
-        self.assertEqual(len(self.hand.poller), 0)
+        self.hand.until(lambda: len(self.hand.poller) == 0, self.look)
 
     def test_a_close_waits_so_long(self) -> None:
-        self.shaken()
-        self.far.reading = False
-        while self.wire.try_send(bytes(READ_SIZE)):
-            pass
-        self.wire.close()
-        self.clock.advance(PATIENCE + 1)
-        self.wheel.tick()
+        """And resets then: the peer takes nothing, and must not take that for the end."""
+        self.left_with_bytes("192.0.2.1")
+        for _ in range(int(PATIENCE / TICK)):
+            self.look()
+        self.assertEqual(len(self.hand.poller), 1)
+        self.look()
+        self.look()
         self.assertEqual(len(self.hand.poller), 0)
+        self.far.reading = True
+        self.until(lambda: self.far.ended)
+        self.assertEqual((self.far.told, self.far.reset), (False, True))
+
+    def test_many_that_are_closed_with_bytes(self) -> None:
+        """As many as wait in a process; who has most of them loses the oldest, and all give way to others."""
+        fars = []
+        with mock.patch.object(delivering, "MOST", 4):
+            for whose in ("192.0.2.1", 7, 7, 7, "192.0.2.1", 7):
+                self.left_with_bytes(whose)
+                fars.append(self.far)
+                self.meet()
+        self.wire.close()
+        self.assertEqual(len(self.hand.poller), 4)
+        for number, each in enumerate(fars):
+            each.reading = True
+            self.hand.until(lambda each=each: each.ended, each.step)
+            self.assertEqual(each.told, number not in {1, 2}, number)
+        self.hand.until(lambda: len(self.hand.poller) == 0, self.look)
+        self.assertEqual(self.deliveries.give_up(9), 0)
 
     def test_a_reset(self) -> None:
         """Is no proper end, and nobody is told that it were."""

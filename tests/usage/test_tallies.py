@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.model import Change
+from meshd.model import Change, Refusal
 from meshd.running import turns
 from meshd.usage import ledger, tallies
 from meshd.usage.allowance import QUOTA_PARENT
+from meshd.usage.meter import Meter
 from tests.usage.support import Desk, MemoryStore, account, now, sums_of
 
 ACCOUNTS = range(1, 10)
@@ -215,3 +217,56 @@ class RestTests(SynchronousTestCase):
         self.visit(1)
         now(self.desk.ledger.flush(last=True))
         self.assertEqual({}, self.by_key)
+
+
+class FamilyTests(SynchronousTestCase):
+    """Of one account with sub-accounts that count by many tokens, and of others."""
+
+    def setUp(self) -> None:
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        accounts = account(1), account(2, parent=1), account(3, parent=1), account(4), account(5, parent=4), account(6)
+        self.desk = Desk(folder, MemoryStore(*accounts), slots=16)
+        self.opened: list[Meter] = []
+
+    def fill(self, *members: int) -> int:
+        """Open by one token after the other as long as there is room for a member; how many that are."""
+        begun = len(self.opened)
+        for token_id in range(1, 100):
+            for each in members:
+                meter = self.desk.open(each, token_id=token_id)
+                if isinstance(meter, Refusal):
+                    self.assertEqual(meter, ledger.OVERLOADED)
+                    return len(self.opened) - begun
+                meter.sent_up(100 * each + token_id)
+                self.opened.append(meter)
+        raise AssertionError("there was no end")
+
+    def test_one_leaves_slots_to_others(self) -> None:
+        """Whether by its own tokens or by those of its sub-accounts; and the next ones leave some too."""
+        for members in ((1,), (2, 3), (1, 2, 3)):
+            self.assertEqual(self.fill(*members), 12, members)
+            self.assertEqual(self.fill(4, 5), 3)
+            self.assertEqual(self.fill(6), 1)
+            for each in self.opened:
+                self.desk.close(each)
+            self.opened.clear()
+            self.desk.flush()
+
+    def test_what_counts_goes_on(self) -> None:
+        """Who has a slot begins more by it; every byte is billed and logged; and ended ones make room at once."""
+        self.fill(2, 3)
+        self.assertEqual(self.desk.open(2, token_id=99), ledger.OVERLOADED)
+        self.opened.append(self.desk.meter(2, token_id=1))
+        self.opened.append(self.desk.meter(6))
+        counted = Counter[tuple[int, int]]()
+        for each in self.opened:
+            each.sent_down(7)
+            counted[each.admission.account.id, each.admission.token_id] += each.up + each.down
+            self.desk.close(each)
+        self.desk.flush()
+        self.desk.meter(2, token_id=99)
+        billed = {key: up + down for key, (up, down, _) in self.desk.store.own.items()}
+        self.assertEqual(billed, dict(counted))
+        self.assertEqual(self.desk.store.totals[1][0], sum(n for (each, _), n in counted.items() if each != 6))
+        self.assertEqual({key: up + down for key, (up, down, _) in sums_of(self.desk.lines()).items()}, billed)
