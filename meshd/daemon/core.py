@@ -234,7 +234,7 @@ class Core:
         self.config = fresh.config
         live.swap(topology)
         if others:
-            self.ledger.judge_all()
+            self.ledger.judge()
         plane.pools = fresh.pools
         plane.caps.ceiling = ceiling(topology.limits)
         plane.origins.clear()
