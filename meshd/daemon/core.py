@@ -202,15 +202,17 @@ class Core:
                 self.plane.tls = self.tls.context
 
     async def settle(self) -> None:
-        """Begin nothing more by itself: what is open is about to be drained."""
+        """Begin nothing more by itself, as what is open is about to be drained, which may last for hours: changes are
+        followed meanwhile, and end it as ever.
+        """
         self._lag.stop()
         self.exit_watch.stop()
         await self._probes.stop()
-        await self.feed.stop()
-        self._calendar.stop()
 
     async def close(self) -> None:
         """Bring the counts home, and close everything in order; nothing is open any more."""
+        await self.feed.stop()
+        self._calendar.stop()
         await self.accounts.stop()
         await self.ledger.stop()
         await self.chronicle.stop()
@@ -234,7 +236,7 @@ class Core:
         self.config = fresh.config
         live.swap(topology)
         if others:
-            self.ledger.judge_all()
+            self.ledger.judge()
         plane.pools = fresh.pools
         plane.caps.ceiling = ceiling(topology.limits)
         plane.origins.clear()

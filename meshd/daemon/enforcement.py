@@ -51,12 +51,16 @@ class Enforcement:
         self._detached = Detached()
 
     async def changed(self, change: Change) -> None:
-        """Forget the account, judge its limits anew, and end what is no longer allowed.  Raises: StoreError."""
+        """Forget the account, have its limits judged anew soon, and end what is no longer allowed.
+
+        Nothing here may wait for what another process has locked, as all later changes wait for this one.
+        Raises: StoreError.
+        """
         await self._hosted().changed(change)
         if change.account_id == HOSTS:  # nobody's rights have changed
             return
         self._auth.forget(change)
-        await self._ledger.changed(change)
+        self._ledger.judge(change.account_id)
         await self._end_what_is_to_end(change.account_id)
         await self._recheck(self._ledger.open_of(change.account_id))
 

@@ -38,6 +38,8 @@ class Presence:
         self._listeners = listeners
         self._version = version()
         self._started_at = int(now())
+        self._told = self._doubled = False
+        """Whether it has told of itself, and has found that another process does so under its name."""
         self._words = Regularly(
             clock,
             self._tell,
@@ -63,4 +65,10 @@ class Presence:
 
     async def _tell(self) -> None:
         told = [f"{name or 'api'} {endpoint}"[:LENGTH] for name, endpoint in self._listeners()][:LISTENERS]
-        await self._store.run(nodes.seen, self._node, self._version, told, self._started_at, int(self._now()))
+        started = self._started_at
+        before = await self._store.run(nodes.seen, self._node, self._version, told, started, int(self._now()))
+        if self._told and before not in (0, started) and not self._doubled:
+            self._doubled = True
+            text = "another process is called {node} too: give each a host name or a data folder of its own"
+            log.warn(text, node=self._node)
+        self._told = True

@@ -49,7 +49,9 @@ class Layer4:
         self._ports = Ports(common.reactor, self._listener, open_)
 
     def apply(self, published: Published) -> None:
-        """Serve what is published now, unless the process is about to end."""
+        """Serve what is published now, and end what is no more; a process that is about to end begins nothing."""
+        resources: tuple[Resource, ...] = (*published.streams, *published.forwards, *published.hosts)
+        self._common.roll.end_all_but({each.id for each in resources})
         if self._common.plane.draining:
             return
         own = self._own()
@@ -57,8 +59,6 @@ class Layer4:
         self._passages = Passages(published, own.shared)
         self._plan = plan_of(published, own)
         self._ports.apply(self._plan)
-        resources: tuple[Resource, ...] = (*published.streams, *published.forwards, *published.hosts)
-        self._common.roll.end_all_but({each.id for each in resources})
 
     def beside(self, name: str, wire: Wire, received: bytes) -> bool:
         """Whether a client of the hosts' listener for TLS, which asks for this name, is taken over.

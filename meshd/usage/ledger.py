@@ -8,13 +8,13 @@ flush does for each account is done in turns, as thousands of accounts would els
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from meshd.model import Admission, Change, Refusal, Standing
+from meshd.model import Admission, Refusal, Standing
 from meshd.running.regularly import Regularly
 from meshd.running.ticks import Ticks
 from meshd.running.turns import Turns
@@ -249,20 +249,16 @@ class Ledger:
             self._quotas.heard(some)
             yield
 
-    async def changed(self, change: Change) -> None:
-        """Read the limits and totals of a changed account and its sub-accounts, and cut those that are over.
+    def judge(self, account_id: int = 0) -> None:
+        """Have the limits and totals of a changed account and its sub-accounts, or of all that are at work (0), read by
+        the next flush, which is soon, and cut those that are over.
 
-        Where the store is away, the next flush that succeeds does so.
+        Nobody waits for that: a flush may stand behind what another process has locked.
         """
-        concerned = self._quotas.doubt(change.account_id)
+        concerned = self._quotas.doubt(account_id)
         if concerned:
             self._doubtful |= concerned
-            with suppress(StoreError):
-                await self.flush()
-
-    def judge_all(self) -> None:
-        """Have all accounts at work judged anew by the next flush, since plans have changed."""
-        self._doubtful |= self._quotas.doubt(0)
+            self._rounds.hasten()
 
     async def stop(self) -> None:
         """Flush for the last time.  What the store cannot take now stays in the journal for the next start."""

@@ -47,6 +47,11 @@ class NodesTests(AccountsCase):
         self.run_unit(stored.seen, "b", "1.1", [], NOON, NOON - 61 + KEPT + 1)
         self.assertEqual(["a", "b", "former"], [each.name for each in self.processes().nodes])
 
+    def test_who_told_the_last_word(self) -> None:
+        """When it had started: two processes that have one name find so that they do."""
+        stood = [self.run_unit(stored.seen, "a", "1", [], began, NOON) for began in (10, 10, 20, 10)]
+        self.assertEqual([0, 10, 10, 20], stood)
+
     def test_no_more_than_can_be_shown(self) -> None:
         """Those that were seen last."""
         for number in range(MOST_NODES + 3):

@@ -18,6 +18,8 @@ from meshd.topology import PLANS
 from meshd.values.bounds import Bounds
 from meshd.values.published import HOSTS
 from meshd.values.terms import Terms, terms
+from tests.support import stores
+from tests.usage.support import Desk, MemoryStore, account, now
 
 NO = Refusal("auth-invalid")
 BARRED = Refusal("acl-account")
@@ -70,6 +72,7 @@ class Ledger:
     def __init__(self) -> None:
         self.meters: list[Any] = []
         self.adopted: list[tuple[Any, Terms | None]] = []
+        self.judged: list[int] = []
 
     def adopt(self, meter: Any, terms: Terms | None) -> None:
         self.adopted.append((meter, terms))
@@ -77,7 +80,8 @@ class Ledger:
     def open_of(self, account_id: int) -> list[Any]:
         return list(self.meters)
 
-    async def changed(self, change: Change) -> None: ...
+    def judge(self, account_id: int) -> None:
+        self.judged.append(account_id)
 
     def meter(self, admission: object, id_: str = "") -> Any:
         about = SimpleNamespace(id=id_)
@@ -130,7 +134,7 @@ class EnforcementTest(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.enforcement.changed(Change(1, HOSTS))))
         self.assertEqual((self.auth.asked, self.auth.forgotten, self.store.asked), ([], [], []))
         self.change()
-        self.assertEqual(self.auth.forgotten, [7])
+        self.assertEqual((self.auth.forgotten, self.ledger.judged), ([7], [7]))
 
     def test_a_reload_that_changes_what_plans_hold_to(self) -> None:
         """Asks about all that is open; one that changes the rest of a plan asks nothing."""
@@ -209,3 +213,23 @@ class EnforcementTest(SynchronousTestCase):
         self.time += 10
         self.look()
         self.assertEqual((self.store.looks, len(self.auth.asked)), ([(10 * DAY, 10 * DAY + 70)], 1))
+
+
+class BehindLocksTests(SynchronousTestCase):
+    def test_a_change_waits_for_no_flush(self) -> None:
+        """One that stands behind what another process has locked keeps no tunnel open, and no later change waiting."""
+        desk = Desk(stores.folder(self), MemoryStore(account(1), account(2)))
+        now(desk.ledger.start())
+        desk.meter(1).sent_up(1)
+        meter, auth = desk.meter(2), Auth()
+        desk.store.gate = locked = Deferred[None]()
+        flush = Deferred.fromCoroutine(desk.ledger.flush())
+        enforcement = Enforcement(auth, desk.ledger, Store(), lambda: desk.wall, Unpublished)  # type: ignore[arg-type]
+        done = Deferred.fromCoroutine(enforcement.changed(Change(1, 2)))
+        self.assertEqual(len(auth.asked), 1)
+        auth.asked[0].callback(NO)
+        self.successResultOf(done)
+        self.assertEqual(desk.stopped, {meter: NO})
+        self.assertNoResult(flush)
+        locked.callback(None)
+        self.successResultOf(flush)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.daemon import presence
 from meshd.daemon.presence import LENGTH, LISTENERS, SECONDS, Presence
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import nodes
@@ -20,11 +22,14 @@ class Store:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.away = False
+        self.before = 0
+        """When the process had started that told of itself before."""
 
-    async def run(self, unit: Any, *args: Any) -> None:
+    async def run(self, unit: Any, *args: Any) -> int:
         if self.away:
             raise StoreUnavailable("away")
         self.asked.append((unit, *args))
+        return self.before
 
 
 class PresenceTests(SynchronousTestCase):
@@ -71,6 +76,20 @@ class PresenceTests(SynchronousTestCase):
         self.clock.advance(SECONDS)
         self.assertEqual(self.store.asked, [self.word("us tcp:1", "api tcp:2", at=1010)])
         self.store.away = True
+        self.stop()
+
+    def test_another_of_the_same_name(self) -> None:
+        """Is told of once; not the one that was there before this one, nor a row that was taken away."""
+        lines: list[str] = []
+        self.patch(presence, "log", SimpleNamespace(warn=lambda text, **values: lines.append(text.format(**values))))
+        for before, told in ((900, 0), (1000, 0), (0, 0), (1001, 1), (1001, 1)):
+            self.store.before = before
+            if before == 900:
+                self.presence.start()
+            else:
+                self.clock.advance(SECONDS)
+            self.assertEqual(len(lines), told, before)
+        self.assertIn("host:/data", lines[0])
         self.stop()
 
     def test_bounds(self) -> None:

@@ -119,6 +119,21 @@ class ServedTests(StreamCase):
         self.assertEqual((line.up, line.down), (300_005, 7))
         self.assertEqual(self.common.roll.count(1), 0)
 
+    def test_one_that_is_gone_ends_while_the_process_does(self) -> None:
+        """What is still there goes on, and no port is opened any more."""
+        other = free_port()
+        self.publish(self.stream())
+        client, server = self.through()
+        self.plane.draining = True
+        self.layer.stop()
+        self.publish(self.stream(), self.stream(2, port=other))
+        client.unsent = b"still"
+        self.until(lambda: server.got == b"still", client, server)
+        self.publish()
+        self.until(lambda: client.ended and len(self.ledger.lines) == 1, client, server)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", other))
+
     def test_a_server_may_speak_first(self) -> None:
         self.publish(self.stream())
         client = self.come(self.port)

@@ -107,6 +107,18 @@ class RestartTests(SynchronousTestCase):
         sums = Counter({"anna": sum(line["up"] + line["down"] for line in daemon.exchanges())})
         self.assertEqual(daemon.total("anna"), sums["anna"])
 
+    def test_what_is_taken_away_ends_in_the_process_before(self) -> None:
+        """In its workers too, however long it may let its last exchanges end."""
+        for more in ("", "workers = 2\n"):
+            daemon = self.start(more, drain=3600)
+            tunnel = self.tunnel(daemon)
+            old = daemon.hand_on()
+            self.assertTrue(tunnel.echoes())
+            daemon.cli("account", "deactivate", "anna")
+            self.assertTrue(tunnel.ends())
+            daemon.wait_for(old)
+            daemon.finish()
+
     def test_each_change_is_told_once(self) -> None:
         """While both processes are there, and after the one before has ended."""
         daemon = self.start()

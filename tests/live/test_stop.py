@@ -71,6 +71,25 @@ class StopTests(SynchronousTestCase):
         self.assertEqual(daemon.wait(), 0)
         self.assertEqual(daemon.total("anna"), self.log_sum(daemon))
 
+    def test_what_is_taken_away_meanwhile_ends(self) -> None:
+        """However long the drain may be: of a token, and of an account; then nothing is open any more."""
+        daemon, echo = self.start(drain=3600), RecordingOrigin(self, raw="echo")
+        daemon.account("berta")
+        token = daemon.new_token("berta")
+        berta = f"Proxy-Authorization: Bearer {token['token']}\r\n".encode()
+        first, second = (Raw(self, daemon.proxy_port) for _ in range(2))
+        for tunnel, who in ((first, self.anna), (second, berta)):
+            self.assertEqual(tunnel.tunnel(echo.authority, who), 200)
+            self.assertTrue(tunnel.echoes())
+        daemon.signal(signal.SIGTERM)
+        until(lambda: not listens(daemon.proxy_port), "nobody is let in any more")
+        daemon.cli("token", "deactivate", "berta", str(token["id"]))
+        self.assertTrue(second.ends())
+        self.assertTrue(first.echoes())
+        daemon.cli("account", "deactivate", "anna")
+        self.assertTrue(first.ends())
+        self.assertEqual(daemon.wait(), 0)
+
     def test_a_second_signal_does_not_spoil_the_first(self) -> None:
         """SIGTERM twice, and SIGHUP between them, while it drains."""
         daemon, echo = self.start(drain=1), RecordingOrigin(self, raw="echo")

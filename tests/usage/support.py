@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 
 from meshd.auth.terms import terms_of
 from meshd.model import Account, Admission, Identity, Refusal, Source, Standing, Usage, UsageEntry, monthly_limit
+from meshd.running.regularly import GAP
 from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import usage as statements
@@ -252,6 +253,11 @@ class Desk:
 
     def flush(self) -> None:
         now(self.ledger.flush())
+
+    def changed(self, account_id: int) -> None:
+        """Let it be known that an account has changed, 0 for all, and let the ledger follow, which it does soon."""
+        self.ledger.judge(account_id)
+        self.clock.advance(GAP)
 
     def rest(self) -> None:
         """Let those who have nothing open be forgotten."""

@@ -6,11 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from meshd.model import Change
 from meshd.running.ticks import TICK
 from meshd.usage.crawl import QUANTUM
 from meshd.usage.meter import Meter
-from tests.usage.support import Desk, account, now
+from tests.usage.support import Desk, account
 from tests.usage.test_ledger import LedgerCase
 
 MONTH = 31 * 86_400
@@ -107,7 +106,7 @@ class EndTests(CrawlCase):
         self.pulling(desk, 1, took)
         self.after(desk, 5)
         desk.store.accounts[1] = replace(desk.store.accounts[1], total_limit=100_000)
-        now(desk.ledger.changed(Change(1, 1)))
+        desk.changed(1)
         self.after(desk, 0.1)
         self.near(sum(took), 100_000, QUANTUM)
 

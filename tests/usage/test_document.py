@@ -5,10 +5,10 @@ from __future__ import annotations
 from calendar import timegm
 from dataclasses import replace
 
-from meshd.model import GB, Change, Refusal
+from meshd.model import GB, Refusal
 from meshd.proxy.replies import REASONS
 from meshd.usage.meter import Meter
-from tests.usage.support import Desk, account, now
+from tests.usage.support import Desk, account
 from tests.usage.test_ledger import LedgerCase as _LedgerCase
 from tests.web.api.sentences import says
 
@@ -48,7 +48,7 @@ class MonthlyLimit(_LedgerCase):
     def edit(self, desk: Desk, account_id: int, **limits: int) -> None:
         """As a form of the API changes it, with the change that it announces."""
         desk.store.accounts[account_id] = replace(desk.store.accounts[account_id], **limits)
-        now(desk.ledger.changed(Change(1, account_id)))
+        desk.changed(account_id)
 
     @says(
         "Bandwidth Limits",

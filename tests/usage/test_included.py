@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from meshd.model import Change, Refusal
+from meshd.model import Refusal
 from meshd.topology import PLANS
-from tests.usage.support import Desk, MemoryStore, account, now
+from tests.usage.support import Desk, MemoryStore, account
 from tests.usage.test_ledger import LedgerCase as _LedgerCase
 from tests.usage.test_limits import pull, pull_through
 
@@ -18,7 +18,7 @@ def include(desk: Desk, size: int) -> None:
     """As a reload does, with another number for plan 20, in bytes."""
     plans = MappingProxyType({**PLANS, "20": replace(PLANS["20"], included_gb=size / 10**9)})
     desk.live.swap(replace(desk.live.topology, plans=plans))
-    desk.ledger.judge_all()
+    desk.ledger.judge()
 
 
 class IncludedTests(_LedgerCase):
@@ -92,7 +92,7 @@ class PrepaidTests(_LedgerCase):
         desk.close(meter)
         self.assertIsInstance(desk.open(1), Refusal)
         desk.store.prepaid[1] += 3
-        now(desk.ledger.changed(Change(1, 1)))
+        desk.changed(1)
         self.assertEqual(3, pull([desk.meter(1)], 1))
 
     def test_two_processes(self) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.model import Change, Refusal
+from meshd.model import Refusal
 from meshd.store.interface import StoreError
 from meshd.usage.meter import Meter
 from tests.usage.support import Desk, MemoryStore, account, now, read_log, sums_of
@@ -110,7 +110,7 @@ class Play:
         self.desk.clock.advance(1)
 
     def do_changed(self, which: int, n: int) -> None:
-        now(self.desk.ledger.changed(Change(1, 0)))
+        self.desk.changed(0)
 
     def do_die(self, which: int, n: int) -> None:
         self.desk.die()

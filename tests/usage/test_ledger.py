@@ -9,7 +9,7 @@ import tempfile
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.model import Change, Refusal
+from meshd.model import Refusal
 from meshd.store.interface import StoreUnavailable
 from meshd.usage.exchangelog import KEPT
 from meshd.usage.ledger import OVERLOADED
@@ -311,7 +311,7 @@ class Changes(LedgerCase):
         meter, other = desk.meter(1), desk.meter(2)
         meter.sent_up(50)
         desk.store.accounts[1] = account(1, total=50)
-        now(desk.ledger.changed(Change(1, 1)))
+        desk.changed(1)
         desk.clock.advance(0)
         self.assertEqual({m: r.reason for m, r in desk.stopped.items()}, {meter: "quota-total"})
         self.assertNotIn(other, desk.stopped)
@@ -325,7 +325,7 @@ class Changes(LedgerCase):
         desk.rest()
         self.assertEqual(desk.open(1).reason, "quota-total")
         desk.store.accounts[1] = account(1, total=20)
-        now(desk.ledger.changed(Change(1, 1)))
+        desk.changed(1)
         self.assertEqual(desk.meter(1).room, 5)
 
     def test_a_change_of_the_parent_concerns_its_sub_accounts(self) -> None:
@@ -334,7 +334,7 @@ class Changes(LedgerCase):
         sub, other = desk.meter(2), desk.meter(3)
         desk.store.add(1, 1000)
         desk.store.accounts[1] = account(1, monthly=1000)
-        now(desk.ledger.changed(Change(1, 1)))
+        desk.changed(1)
         desk.clock.advance(0)
         self.assertEqual(desk.stopped[sub].reason, "quota-parent")
         self.assertNotIn(other, desk.stopped)
@@ -347,7 +347,7 @@ class Changes(LedgerCase):
         for i in (1, 2):
             desk.store.accounts[i] = account(i, total=1)
             desk.store.add(i, 1)
-        now(desk.ledger.changed(Change(7, 0)))
+        desk.changed(0)
         desk.clock.advance(0)
         self.assertEqual(len(desk.stopped), 2)
 
@@ -355,7 +355,7 @@ class Changes(LedgerCase):
         """Nor does it flush."""
         desk = self.desk(account(1), account(2))
         desk.meter(1).sent_up(1)
-        now(desk.ledger.changed(Change(1, 2)))
+        desk.changed(2)
         self.assertEqual(desk.store.runs, 0)
 
     def test_a_change_while_the_store_is_away_is_made_up_for(self) -> None:
@@ -365,7 +365,7 @@ class Changes(LedgerCase):
         desk.store.away = True
         desk.store.accounts[1] = account(1, total=1)
         desk.store.add(1, 1)
-        now(desk.ledger.changed(Change(1, 1)))
+        desk.changed(1)
         desk.store.away = False
         desk.clock.advance(1)
         desk.clock.advance(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from meshd.model import Change, Refusal
+from meshd.model import Refusal
 from meshd.topology import Limits
 from meshd.usage.meter import Meter
 from tests.usage.support import Desk, MemoryStore, account, now
@@ -212,7 +212,7 @@ class Periods(_LedgerCase):
         desk.wall += DAY
         self.assertIsInstance(desk.open(1), Meter)
         desk.wall -= DAY
-        now(desk.ledger.changed(Change(1, 1)))
+        desk.changed(1)
         desk.clock.advance(0)
         self.assertEqual(desk.stopped, {})
         self.assertIsInstance(desk.open(1), Meter)

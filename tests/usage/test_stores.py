@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from meshd.model import Change, Refusal
+from meshd.model import Refusal
 from meshd.store.interface import Store
 from meshd.store.statements import accounts, changes, identities, series
 from meshd.store.statements import usage as statements
@@ -73,7 +73,8 @@ class _Scenario:
         self.assertEqual([meter.room for meter in meters], [500, 0])
         found = await store.run(changes.since, 0, 10)
         self.assertEqual([change.account_id for change in found], [parent])
-        await nodes[0].changed(Change(1, parent))
+        nodes[0].judge(parent)
+        await nodes[0].flush()
         self.assertEqual(meters[0].room, 0)
         refusal = nodes[0].open(admission, lambda refusal: None)
         assert isinstance(refusal, Refusal)

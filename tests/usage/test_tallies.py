@@ -9,7 +9,7 @@ from collections import Counter
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.model import Change, Refusal
+from meshd.model import Refusal
 from meshd.running import turns
 from meshd.usage import ledger, tallies
 from meshd.usage.allowance import QUOTA_PARENT
@@ -159,7 +159,7 @@ class RestTests(SynchronousTestCase):
         self.visit(9)
         self.desk.flush()
         accounts[2], accounts[9] = account(2, total=100), account(9, parent=2)
-        now(self.desk.ledger.changed(Change(1, 9)))
+        self.desk.changed(9)
         meter = self.desk.meter(9)
         meter.sent_up(60)
         meter.sent_down(40)
@@ -182,7 +182,7 @@ class RestTests(SynchronousTestCase):
             self.visit(9)
             self.desk.flush()
         accounts[9] = account(9, parent=1)
-        now(self.desk.ledger.changed(Change(2, 9)))
+        self.desk.changed(9)
         meter = self.desk.meter(9)
         self.assertEqual(([meter], []), (self.desk.ledger.open_of(1), self.desk.ledger.open_of(2)))
         meter.sent_up(1000)

@@ -12,10 +12,12 @@ ATTEMPTS = 5
 """How often a unit that meets a deadlock or a serialization failure is tried in all."""
 
 SET_UP = """
-set statement_timeout = '20s'; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '30s';
+set statement_timeout = '20s'; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '7s';
 set default_transaction_isolation = 'read committed'; set client_min_messages = 'warning'
 """
-"""Timeouts that the server enforces, so that a client that is gone or stuck does not keep locks."""
+"""Timeouts that the server enforces, so that a client that is gone or stuck does not keep locks: it loses them before
+whoever waits for them gives up, and takes the store for away.  Its unit is run again, should it come back.
+"""
 
 NETWORK = {
     "keepalives_idle": "30",

@@ -41,11 +41,15 @@ on conflict (name) do update set version = excluded.version, listeners = exclude
 """
 
 
-def seen(name: str, version: str, listeners: Sequence[str], started_at: int, now: int) -> Unit[None]:
-    """Put a process's word in the place of its last one; those of which nothing was heard for a day are dropped."""
+def seen(name: str, version: str, listeners: Sequence[str], started_at: int, now: int) -> Unit[int]:
+    """Put a process's word in the place of its last one, and drop those of which nothing was heard for a day; when the
+    process had started that told the last one, 0 for none.
+    """
+    rows = yield Statement("select started_at from nodes where name = :name", {"name": name})
     told = {"name": name, "version": version, "listeners": json.dumps(listeners), "started_at": started_at}
     yield Statement(SEEN, {**told, "seen_at": now})
     yield Statement("delete from nodes where seen_at < :horizon", {"horizon": now - KEPT})
+    return int(rows[0][0]) if rows else 0
 
 
 def gone(name: str) -> Unit[None]:

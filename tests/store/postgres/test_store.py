@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import psycopg2
@@ -45,6 +46,7 @@ from tests.store import (
 from tests.store.contract import query, start
 from tests.store.sqlite.test_store import race
 from tests.support import postgres, stores
+from tests.support.daemon import until
 
 
 class OnPostgres:
@@ -213,6 +215,9 @@ class _HangingUp(Protocol):
     def _end(self) -> None:
         if self._left <= 0:
             self.transport.loseConnection()
+
+
+STALLED = "select pid from pg_stat_activity where state = 'idle in transaction'"
 
 
 class ServerTests(OnPostgres, TestCase):
@@ -426,6 +431,32 @@ class ServerTests(OnPostgres, TestCase):
             shutdown(link)
         self.assertIsNone(await self.store.run(accounts.root))
         self.assertIsNone(await self.store.run(accounts.root))
+
+    async def test_who_stands_still_loses_its_locks_before_others_give_up(self) -> None:
+        """Else a process that is frozen in a transaction would make the store seem away to all that wait for it."""
+        found = {}
+        for name in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
+            ((setting,),) = await self.store.run(query, "select setting from pg_settings where name = :name", name=name)
+            found[name] = int(setting)
+        idle, lock, whole = found.values()
+        self.assertTrue(0 < idle < lock < whole, found)
+
+    async def test_a_transaction_that_was_cut_off_is_done_anew(self) -> None:
+        """By its process, when it goes on: what it had done by then the server has undone."""
+        tries = count(1)
+
+        def stalled() -> Unit[int]:
+            yield Statement("set local idle_in_transaction_session_timeout = '20ms'", {})
+            yield from audit.record(1, "stalled", "b", 1)
+            number = next(tries)
+            if number == 1:
+                until(lambda: not self.server.sql(STALLED), "the server has undone it")
+            yield from audit.record(2, "stalled", "b", 1)
+            return number
+
+        self.assertEqual(await self.store.run(stalled), 2)
+        rows = await self.store.run(query, "select at from audit where actor = 'stalled' order by id")
+        self.assertEqual([row[0] for row in rows], [1, 2])
 
     async def test_server_bound(self) -> None:
         """A statement that the server cuts off is unavailability, and the connection goes on."""
