@@ -143,7 +143,10 @@ class Connection(WaitingConnection):
         self.record = self.meter = None  # likewise, where an exchange was cut: a meter can stop its connection
         plane.wheel.disarm(self)
         plane.connections.discard(self)
-        self.wire.close()
+        if self.idle:  # it has left, or has all of its answers
+            self.wire.close()
+        else:
+            self.part()
 
     def _become_tunnel(
         self, record: Record, meter: Meter, origin: Wire, late: bytes, ended: Callable[[str], None] | None = None

@@ -79,3 +79,13 @@ class PartingConnection(MeteredConnection):
             wire.close()
         else:
             wire.reset()
+
+    def part(self) -> None:
+        """Close behind the last answer.  Who pipelines requests has sent more by then (RFC 9112, 9.6): to close with
+        bytes that nobody has read, or before more of them come, would reset what it has paid for and not taken away.
+        """
+        wire = self.wire
+        if wire.fd < 0 or wire.gone or not (self.buffer or wire.readable) or wire.spent():
+            wire.close()
+        else:
+            self._plane.relay.deliveries.deliver(wire.release(), wire.sealed)

@@ -31,7 +31,20 @@ class Answering(Connection):
         self.cut_short(self.reason)
 
 
-class CutShortTests(SynchronousTestCase):
+class Answered(Answering):
+    """Sends of an answer what the kernel takes, and serves no further request."""
+
+    __slots__ = ()
+
+    async def _serve(self) -> None:
+        self.sent = self.wire.try_send(ANSWER)
+
+
+class Parting(SynchronousTestCase):
+    """A client that gets an answer, and has sent more than its request."""
+
+    kind: type[Answering]
+
     def setUp(self) -> None:
         self.hand, self.clock = Hand(self), Clock()
         self.addCleanup(self.hand.close)
@@ -43,13 +56,7 @@ class CutShortTests(SynchronousTestCase):
         plane: Any = SimpleNamespace(
             caps=Caps(live, 100), connections=set(), live=live, relay=relay, wheel=self.wheel, seldom=None
         )
-        self.connection = Answering(plane, Wire(self.hand.poller, near.detach(), "192.0.2.1"))
-
-    def cut(self, reason: str, *, ends: bool = True) -> None:
-        """The connection is over at once, whatever the client still has to get."""
-        self.connection.reason, self.connection.ends = reason, ends
-        self.connection.begin()
-        self.assertTrue(self.connection.task.over)
+        self.connection = self.kind(plane, Wire(self.hand.poller, near.detach(), "192.0.2.1"))
 
     def look(self) -> None:
         self.clock.advance(TICK)
@@ -65,6 +72,16 @@ class CutShortTests(SynchronousTestCase):
         self.hand.until(lambda: self.client.ended, self.client.step if ends else meanwhile)
         self.assertEqual((len(self.client.got), self.client.reset), (self.connection.sent, not ends))
         self.hand.until(lambda: len(self.hand.poller) == 0, self.look)
+
+
+class CutShortTests(Parting):
+    kind = Answering
+
+    def cut(self, reason: str, *, ends: bool = True) -> None:
+        """The connection is over at once, whatever the client still has to get."""
+        self.connection.reason, self.connection.ends = reason, ends
+        self.connection.begin()
+        self.assertTrue(self.connection.task.over)
 
     def test_a_client_that_has_sent_more(self) -> None:
         """Gets all that was counted, and then the end."""
@@ -111,3 +128,37 @@ class CutShortTests(SynchronousTestCase):
         self.setUp()
         self.cut("idle-timeout")
         self.assertEqual(len(self.hand.poller), 0)
+
+
+class LastAnswerTests(Parting):
+    kind = Answered
+
+    def test_a_client_that_has_pipelined(self) -> None:
+        """Gets all of the last answer, and then the end, whatever else it asked for, or asks for until then."""
+        for later in (b"", b"GET / HTTP/1.1\r\n"):
+            self.connection.begin()
+            self.assertTrue(self.connection.task.over)
+            if later:
+                self.client.sock.send(later)
+            self.gets_all(ends=True)
+            self.setUp()
+
+    def test_a_pipeline_that_was_read(self) -> None:
+        """Is one all the same: there may be more of it on its way."""
+        self.connection.buffer = self.connection.wire.try_receive(READ_SIZE) or b""
+        self.connection.begin()
+        self.client.sock.send(b"GET / HTTP/1.1\r\n")
+        self.gets_all(ends=True)
+
+    def test_a_client_that_has_ended_its_side(self) -> None:
+        self.client.sock.shutdown(socket.SHUT_WR)
+        self.hand.settle()
+        self.connection.begin()
+        self.gets_all(ends=True)
+
+    def test_nothing_more(self) -> None:
+        """Who has sent its request alone is left to the kernel at once."""
+        self.connection.wire.try_receive(READ_SIZE)
+        self.connection.begin()
+        self.assertEqual(len(self.hand.poller), 0)
+        self.gets_all(ends=True)
