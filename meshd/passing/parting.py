@@ -7,6 +7,7 @@ from contextlib import suppress
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
 from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.wire import untransmitted
 
 LINGER_BYTES = 4 * 1024 * 1024
 """Bytes of an admitted request's body that are counted after the answer; more is read for nothing."""
@@ -81,11 +82,16 @@ class PartingConnection(MeteredConnection):
             wire.reset()
 
     def part(self) -> None:
-        """Close behind the last answer.  Who pipelines requests has sent more by then (RFC 9112, 9.6): to close with
-        bytes that nobody has read, or before more of them come, would reset what it has paid for and not taken away.
+        """Close behind the last answer.  Who pipelines requests has sent more by then, or sends it while a long answer
+        is on its way (RFC 9112, 9.6): what meets a closed socket, or was not read, would reset away what it has paid
+        for and not got.
         """
         wire = self.wire
-        if wire.fd < 0 or wire.gone or not (self.buffer or wire.readable) or wire.spent():
+        if wire.fd < 0 or wire.gone or not (self._has_more_to_hear() or untransmitted(wire.fd)):
             wire.close()
         else:
             self._plane.relay.deliveries.deliver(wire.release(), wire.sealed)
+
+    def _has_more_to_hear(self) -> bool:
+        """Whether the client has sent what is no part of what was answered."""
+        return bool(self.buffer) or (self.wire.readable and not self.wire.spent())

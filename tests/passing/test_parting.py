@@ -23,7 +23,7 @@ ANSWER = bytes(8 * 1024 * 1024)
 class Answering(Connection):
     """Sends of an answer what the kernel takes, and is cut then."""
 
-    __slots__ = ("ends", "reason", "sent")
+    __slots__ = ("answer", "ends", "reason", "sent")
 
     async def _serve(self) -> None:
         self.begin_answer(200, framed=self.ends)
@@ -37,7 +37,7 @@ class Answered(Answering):
     __slots__ = ()
 
     async def _serve(self) -> None:
-        self.sent = self.wire.try_send(ANSWER)
+        self.sent = self.wire.try_send(self.answer)
 
 
 class Parting(SynchronousTestCase):
@@ -57,6 +57,7 @@ class Parting(SynchronousTestCase):
             caps=Caps(live, 100), connections=set(), live=live, relay=relay, wheel=self.wheel, seldom=None
         )
         self.connection = self.kind(plane, Wire(self.hand.poller, near.detach(), "192.0.2.1"))
+        self.connection.answer = ANSWER
 
     def look(self) -> None:
         self.clock.advance(TICK)
@@ -156,9 +157,17 @@ class LastAnswerTests(Parting):
         self.connection.begin()
         self.gets_all(ends=True)
 
-    def test_nothing_more(self) -> None:
-        """Who has sent its request alone is left to the kernel at once."""
+    def test_a_pipeline_that_goes_on(self) -> None:
+        """What comes once the answer was written, and is on its way still, resets nothing either."""
         self.connection.wire.try_receive(READ_SIZE)
+        self.connection.begin()
+        self.client.sock.send(b"GET / HTTP/1.1\r\n")
+        self.gets_all(ends=True)
+
+    def test_a_client_that_has_it_all(self) -> None:
+        """Is left to the kernel at once, where it has sent its request alone."""
+        self.connection.wire.try_receive(READ_SIZE)
+        self.connection.answer = b"HTTP/1.1 200 OK\r\n\r\n"
         self.connection.begin()
         self.assertEqual(len(self.hand.poller), 0)
         self.gets_all(ends=True)
