@@ -90,6 +90,7 @@ class PartingConnection(MeteredConnection):
         if wire.fd < 0 or wire.gone or not (self._has_more_to_hear() or untransmitted(wire.fd)):
             wire.close()
         else:
+            wire.end()  # first, for an answer that only the end of the connection ends
             self._plane.relay.deliveries.deliver(wire.release(), wire.sealed)
 
     def _has_more_to_hear(self) -> bool:

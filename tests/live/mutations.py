@@ -23,11 +23,11 @@ REQUEST_FIELDS = (
     b"Accept: */*",
     b"Connection: keep-alive",
     b"Connection: TE, x-h\r\nX-H: 1",
-    b"Connection: close",
     b"Proxy-Connection: keep-alive",
     b"Authorization: Bearer of-the-origin",
     b"X-ProxyMesh-Session: abc",
     b"X-ProxyMesh-IP: 192.0.2.1",
+    b"Connection: close",
     b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: x",
     b"Max-Forwards: 3",
     b"Range: bytes=0-4",
@@ -112,8 +112,10 @@ class Draw:
 
     def _step(self, place: int, *, uploads: bool) -> Step:
         random = self.random
-        if random.random() < 0.3:
+        if random.random() < 0.2:
             self._change()
+        if random.random() < 0.25:
+            self.credential = random.choice(self.credentials)
         if not self.path or random.random() < 0.5:
             self.path = b"/%d.%d%b" % (
                 self.number,
@@ -134,13 +136,9 @@ class Draw:
     def _change(self) -> None:
         """Change one thing of all further requests."""
         random, chance = self.random, self.random.random()
-        if chance < 0.35:
-            self.credential = random.choice(self.credentials)
-        elif chance < 0.55:
-            self.fields = [*self.fields, random.choice(REQUEST_FIELDS)]
-        elif chance < 0.75:
-            self.fields = self.fields[1:]
-        elif chance < 0.85:
+        if chance < 0.5:
+            self.fields = random.sample(REQUEST_FIELDS[:8], random.randrange(3))
+        elif chance < 0.7:
             self.fields = self.fields[::-1]
         else:
             self.method = random.choice(SAFE)
@@ -160,6 +158,8 @@ class Draw:
             coded = random.random() < 0.5
             lines.append(b"Transfer-Encoding: chunked" if coded else b"Content-Length: %d" % body)
             content = chunked(random, content) if coded else content
+        if random.random() < 0.12:  # this once
+            lines.append(random.choice(REQUEST_FIELDS))
         version = b"HTTP/1.0" if random.random() < 0.04 and b"chunked" not in b"".join(lines) else b"HTTP/1.1"
         line = b"%b http://%b%b %b" % (method, AUTHORITY, self.path, version)
         whole = [line, b"Host: " + AUTHORITY, self.credential, *lines]

@@ -164,6 +164,12 @@ class LastAnswerTests(Parting):
         self.client.sock.send(b"GET / HTTP/1.1\r\n")
         self.gets_all(ends=True)
 
+    def test_an_answer_that_is_there(self) -> None:
+        """Has its end before what was not read resets the connection: some answers end there."""
+        self.connection.answer = b"HTTP/1.1 200 OK\r\n\r\nall"
+        self.connection.begin()
+        self.gets_all(ends=True)
+
     def test_a_client_that_has_it_all(self) -> None:
         """Is left to the kernel at once, where it has sent its request alone."""
         self.connection.wire.try_receive(READ_SIZE)
