@@ -108,7 +108,7 @@ class Draw:
         self.fields = random.sample(REQUEST_FIELDS[:4], random.randrange(3))
         self._another_answer()
         uploads = random.random() < 0.3
-        return [self._step(place, uploads=uploads) for place in range(random.randrange(4, 9))]
+        return [self._step(place, uploads=uploads) for place in range(random.randrange(6, 14))]
 
     def _step(self, place: int, *, uploads: bool) -> Step:
         random = self.random
@@ -116,7 +116,7 @@ class Draw:
             self._change()
         if random.random() < 0.25:
             self.credential = random.choice(self.credentials)
-        if not self.path or random.random() < 0.5:
+        if not self.path or random.random() < 0.35:
             self.path = b"/%d.%d%b" % (
                 self.number,
                 place,
@@ -128,10 +128,10 @@ class Draw:
         method = random.choice((b"POST", b"PUT")) if body is not None else self.method
         answer, head, ends = self._answer(may_end=not uploads)
         cuts, answer_cuts = self._cuts(), () if self.framing == CODED else self._cuts()
-        return Step(method, self._request(method, body), answer, head, ends, cuts, answer_cuts, random.random() < 0.15)
+        return Step(method, self._request(method, body), answer, head, ends, cuts, answer_cuts, random.random() < 0.1)
 
     def _cuts(self) -> tuple[float, ...]:
-        return tuple(sorted(self.random.random() for _ in range(self.random.choice((0, 0, 0, 1, 2, 4)))))
+        return tuple(sorted(self.random.random() for _ in range(self.random.choice((0, 0, 0, 0, 0, 1, 2, 4)))))
 
     def _change(self) -> None:
         """Change one thing of all further requests."""

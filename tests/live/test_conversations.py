@@ -15,7 +15,7 @@ from tests.live.repeating import SETTINGS
 from tests.support.daemon import LiveDaemon, until
 from tests.threats.support import basic
 
-NUMBERS = range(60)
+NUMBERS = range(50)
 """Of the conversations; a number is the seed of one.  Any others can be tried by hand."""
 
 PEOPLE = {"anna": "correct horse", "bert": "battery staple"}
