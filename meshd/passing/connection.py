@@ -138,15 +138,18 @@ class Connection(WaitingConnection):
         plane = self._plane
         if error is not None and not isinstance(error, ClientGone | Stopped | OSError):
             plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
-        wire = self.wire
+        wire, whose = self.wire, self.whose  # which the place knows no longer, once it is left
         if isinstance(wire, SecureWire):
-            wire.whose = self.whose  # which the place knows no longer, once it is left
+            wire.whose = whose
         self.place.leave()
         self.speech = None  # or speech and connection would keep each other alive, beside a tunnel too
         self.record = self.meter = None  # likewise, where an exchange was cut: a meter can stop its connection
         plane.wheel.disarm(self)
         plane.connections.discard(self)
-        wire.close()
+        if self.idle:  # the kernel sends by itself what it has still of the last answer
+            wire.close()
+        else:
+            self.part(whose)
 
     def _become_tunnel(
         self, record: Record, meter: Meter, origin: Wire, late: bytes, ended: Callable[[str], None] | None = None

@@ -7,7 +7,9 @@ from contextlib import suppress
 from meshd.auth.secrets import ban_address
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
+from meshd.sockets.delivering import Whose
 from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.wire import untransmitted
 
 LINGER_BYTES = 4 * 1024 * 1024
 """Bytes of an admitted request's body that are counted after the answer; more is read for nothing."""
@@ -34,7 +36,7 @@ class PartingConnection(MeteredConnection):
     """Whether the client can tell where the present answer ends, by its length or its chunks."""
 
     @property
-    def whose(self) -> int | str:
+    def whose(self) -> Whose:
         """Whose place bytes take that wait for this client: as in `Deliveries.deliver`."""
         return ban_address(self.wire.peer)
 
@@ -85,3 +87,24 @@ class PartingConnection(MeteredConnection):
             wire.close()
         else:
             wire.reset()
+
+    def part(self, whose: Whose, /) -> None:
+        """Close behind the last answer.  Who pipelines requests has sent more by then, or sends it while a long answer
+        is on its way (RFC 9112, 9.6): what meets a closed socket, or was not read, would reset away what it has paid
+        for and not got.
+
+        whose: as in `Deliveries.deliver`.
+        """
+        wire = self.wire
+        if wire.fd < 0 or wire.gone or not (self._has_more_to_hear() or untransmitted(wire.fd)):
+            wire.close()
+            return
+        wire.end()  # first, for an answer that only the end of the connection ends
+        sealed = wire.sealed
+        # What the kernel has not taken would be gone with the socket: that client has the time of one that is slow.
+        patience = self._plane.live.timeouts.half_closed if sealed is not None and sealed.unsent else 0
+        self._plane.relay.deliveries.deliver(wire.release(), sealed, whose=whose, patience=patience)
+
+    def _has_more_to_hear(self) -> bool:
+        """Whether the client has sent what is no part of what was answered."""
+        return bool(self.buffer) or (self.wire.readable and not self.wire.spent())

@@ -1,7 +1,7 @@
 """A client's socket whose exchange was ended, until the client has what was counted.
 
 To close a socket with bytes that nobody has read resets the connection, and what the client has not acknowledged is
-gone; and whoever meets a limit may be sending.
+gone; and whoever meets a limit may be sending, or has pipelined requests behind the last that is answered.
 """
 
 from __future__ import annotations

@@ -26,6 +26,9 @@ READ_SIZE = 64 * 1024
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 """struct linger {1, 0}: close with a reset."""
 
+_OUTQNSD = 0x894B
+"""SIOCOUTQNSD of linux/sockios.h."""
+
 
 class Wire:
     """One socket: its descriptor, what the poller said of it, and the tasks that wait for it."""
@@ -225,6 +228,14 @@ def shutdown(fd: int, how: int) -> None:
 def unacknowledged(fd: int) -> int:
     """Bytes that were sent by a bare descriptor, and that the peer has not acknowledged."""
     return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+
+def untransmitted(fd: int) -> int:
+    """Bytes that were written to a bare descriptor, and that have not left once; 0 for what is no TCP."""
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, _OUTQNSD, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def hung_up(fd: int) -> bool:

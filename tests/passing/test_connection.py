@@ -42,7 +42,7 @@ class LetGoTests(SynchronousTestCase):
         plane: Any = SimpleNamespace(
             caps=Caps(live, 100), connections=set(), live=live, relay=None, wheel=Wheel(Clock()), seldom=None
         )
-        wire: Any = SimpleNamespace(peer="192.0.2.1", watcher=None, close=lambda: None)
+        wire: Any = SimpleNamespace(peer="192.0.2.1", fd=-1, watcher=None, close=lambda: None)
         connection = Cut(plane, wire)
         connection.begin()
         gone = weakref.ref(connection)
