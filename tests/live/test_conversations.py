@@ -4,6 +4,7 @@ alone, and for a client and an origin that repeat themselves as for those of whi
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from random import Random
 from typing import Any
 
@@ -12,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.live.conversing import Client, Origin
 from tests.live.mutations import Draw
 from tests.live.repeating import SETTINGS
-from tests.support.daemon import LiveDaemon, until
+from tests.support.daemon import LiveDaemon
 from tests.threats.support import basic
 
 NUMBERS = range(50)
@@ -51,21 +52,18 @@ class ConversationTests(SynchronousTestCase):
                 found.append((client.converse(steps), origin.asked))
             for other in found[1:]:
                 self.assertEqual(found[0], other, f"conversation {number}")
-        lines = [self.lines(daemon, client.source, 0) for daemon, _, client in self.clients]
-        most = max(map(len, lines))
-        lines = [self.lines(daemon, client.source, most) for daemon, _, client in self.clients]
-        for place, those in enumerate(zip(*lines, strict=True)):
+        for daemon in self.daemons:
+            daemon.terminate()  # which writes all lines and sums
+        lines = [self.lines(daemon, client.source) for daemon, _, client in self.clients]
+        for place, those in enumerate(zip_longest(*lines)):
             self.assertEqual(len(set(those)), 1, f"line {place}: {those}")
         for daemon in self.daemons:
-            for name in PEOPLE:
-                counted = sum(line["up"] + line["down"] for line in daemon.exchanges() if line["username"] == name)
-                until(lambda daemon=daemon, name=name, counted=counted: daemon.total(name) == counted, "a balance")
+            sums = dict.fromkeys(PEOPLE, 0)
+            for line in daemon.exchanges():
+                if line["username"] in sums:
+                    sums[line["username"]] += line["up"] + line["down"]
+            self.assertEqual({name: daemon.total(name) for name in PEOPLE}, sums)
 
-    def lines(self, daemon: LiveDaemon, source: str, count: int) -> list[tuple[Any, ...]]:
-        """What the log says of a client's exchanges, in their order, once it has so many lines of them."""
-
-        def written() -> list[dict[str, Any]] | None:
-            found = [line for line in daemon.exchanges() if line["client"] == source]
-            return found if len(found) >= max(count, 1) else None
-
-        return [tuple(line.get(fact) for fact in FACTS) for line in until(written, "the lines of all exchanges")]
+    def lines(self, daemon: LiveDaemon, source: str) -> list[tuple[Any, ...]]:
+        """What the log says of a client's exchanges, in their order."""
+        return [tuple(line.get(fact) for fact in FACTS) for line in daemon.exchanges() if line["client"] == source]
