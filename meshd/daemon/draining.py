@@ -30,7 +30,7 @@ async def drain(
     else:
         _leave_out_idle(planes)
     waited = 0.0
-    while (any(plane.connections for plane in planes) or ledger.open_of(0)) and waited < seconds:
+    while (_open(planes) or ledger.open_of(0)) and waited < seconds:
         await deferLater(reactor, BEAT)
         waited += BEAT
     if succeeded:
@@ -40,6 +40,11 @@ async def drain(
             connection.stop()
     for meter in ledger.open_of(0):
         meter.stop(Refusal("overloaded", "shutting down"))
+
+
+def _open(planes: Iterable[Plane]) -> bool:
+    """Whether anybody is connected, or has not had all of an answer that has ended."""
+    return any(plane.connections or len(plane.relay.deliveries) for plane in planes)
 
 
 def _leave_out_idle(planes: Iterable[Plane]) -> None:

@@ -43,6 +43,9 @@ class Deliveries:
         """Each one's, the oldest first; MOST of them in all."""
         self._size = 0
 
+    def __len__(self) -> int:
+        return self._size
+
     def deliver(
         self, fd: int, sealed: Sealed | None = None, *, whose: Whose, ends: bool = True, patience: float = 0
     ) -> None:
