@@ -1,5 +1,5 @@
-"""Paths that there are none of: 404, or 405 with the methods that there are; known tokens sign in here too, so that the
-audit has each of their requests.
+"""Paths and methods that there are none of: 404, or 405 with the methods that there are; known tokens sign in here, so
+that the audit has each of their requests.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from meshd.web.call import Call
 from meshd.web.dialect import Dialect
 from meshd.web.reply import Reply
 from meshd.web.room import Room
-from meshd.web.routing import METHODS, Api
-
-PATH = "/api/{path:rest}"
-"""In the words of the routing, all paths below this API's."""
+from meshd.web.routing import Api
 
 
 class ElsewhereRoutes:
@@ -22,8 +19,7 @@ class ElsewhereRoutes:
         self._api, self._dialect = api, dialect
 
     def mount(self, room: Room) -> None:
-        for method in sorted(METHODS):
-            room.raw(method, PATH, self.answer)
+        room.elsewhere(self.answer)
 
     async def answer(self, call: Call) -> Reply:
         if call.header(b"authorization") is not None:
@@ -33,9 +29,8 @@ class ElsewhereRoutes:
 
     @cached_property
     def _known(self) -> list[tuple[str, re.Pattern[str]]]:
-        """The methods and paths of all other routes."""
-        mounted = [(method, path) for method, path in self._api.mounted if path != PATH]
-        return [(method, re.compile(_pattern(path))) for method, path in mounted]
+        """The methods and paths of all routes."""
+        return [(method, re.compile(_pattern(path))) for method, path in self._api.mounted]
 
 
 def _pattern(path: str) -> str:
