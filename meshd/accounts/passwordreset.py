@@ -24,5 +24,5 @@ def end_others(account: Account, *, keep: bool = False) -> Unit[str]:
         return "keys and tokens stay"
     ended = yield from tokens.end_keys(account.id)
     stopped = [] if account.parent_id is not None else (yield from tokens.deactivate_own(account.id))
-    facts = ((ended, "keys ended"), (len(stopped), "bearer tokens deactivated"))
-    return ", ".join(f"{count} {what}" for count, what in facts if count)
+    facts = (("keys ended", ended), ("bearer tokens deactivated", len(stopped)))
+    return ", ".join(f"{what}: {count}" for what, count in facts if count)

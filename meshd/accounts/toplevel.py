@@ -140,8 +140,9 @@ def edit(
 
 def set_password(
     actor_id: ActorId, username: str, password_hash: str, *, keep_tokens: bool = False, now: int
-) -> Unit[None]:
-    """Replace the password, and sign the account out; "" takes its sign-in by password away.
+) -> Unit[str]:
+    """Replace the password, and sign the account out; "" takes its sign-in by password away.  What came of its keys and
+    tokens, as the audit says it; "" where it had none.
 
     keep_tokens: whether keys and tokens stay, as where the password was forgotten.  Raises: NotYours, NotFound.
     """
@@ -151,6 +152,7 @@ def set_password(
         raise NotFound("the account was deleted meanwhile")
     told = yield from end_others(subject.account, keep=keep_tokens)
     yield from conclude(subject.by, "account.password", subject.account.id, told, now, {"password": None})
+    return told
 
 
 def made(account: Account) -> Changed:

@@ -238,9 +238,11 @@ def passwd(context: Context, args: Namespace) -> None:
     context.run(subaccounts.details, context.operator, args.name, at=context.now())
     password = passwords.choose(args, context.input)
     keep = args.keep_tokens
-    context.run(
+    told = context.run(
         holders.set_password, context.operator, args.name, password.password_hash, keep_tokens=keep, now=context.now()
     )
+    if told:
+        context.note(f"{told[0].upper()}{told[1:]}.")
     shown = {"account": args.name} | ({"password": password.generated} if password.generated else {})
     if password.generated:
         context.note("The password is shown this once.")

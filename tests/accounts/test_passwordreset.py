@@ -101,7 +101,9 @@ class ResetTests(AccountsCase):
         self.given(self.alice, self.alice.id)
         self.reset("alice")
         told = self.run_unit(audit.of_account, self.alice.id, 1)[0]
-        self.assertEqual((told.action, told.detail), ("account.password", "1 keys ended, 1 bearer tokens deactivated"))
+        self.assertEqual(
+            (told.action, told.detail), ("account.password", "keys ended: 1, bearer tokens deactivated: 1")
+        )
         (token,) = self.run_unit(tokens.listing, self.alice.id, None)
         self.run_unit(tokens.activate, self.alice.id, token.id, plans=PLANS, now=NOON)
         self.assertEqual(self.left(self.alice), {"bearer"})
