@@ -26,15 +26,20 @@ class Aside:
         self._reactor = reactor
         self._thread = ThreadPool(0, 1, "meshd-aside")
         self._rows: Rows[Deferred[None]] = Rows(lambda: WAITING, _refuse)
-        self._works = False
+        self._works = self._stopped = False
 
     def stop(self) -> None:
-        """Wait for what is being made."""
+        """Wait for what is being made, and refuse what waits."""
+        self._stopped = True
+        while (turn := self._rows.take()) is not None:
+            _refuse(turn)
         if self._thread.started:
             self._thread.stop()
 
     async def done(self, work: Callable[[], T]) -> T:
         """What the work makes, which shares nothing with anybody else.  Its exceptions are raised; raises: Busy."""
+        if self._stopped:
+            raise Busy
         if self._works:
             turn: Deferred[None] = Deferred()
             self._rows.put(ASKER.get(), turn)

@@ -60,6 +60,14 @@ class AsideTests(TestCase):
             await each
         self.assertEqual(made[:4], ["account 1", "account 1", "account 2", "account 1"])
 
+    async def test_stopped(self) -> None:
+        """What is being made is, what waits is refused, and nothing begins any more."""
+        making, waiting = self.ask(), self.ask()
+        self.aside.stop()
+        self.failureResultOf(waiting, Busy)
+        self.failureResultOf(self.ask(), Busy)
+        self.assertEqual(written(), await making)
+
     async def test_exception(self) -> None:
         """Is the caller's, and the place is free again."""
         self.patch(aside, "WAITING", 0)
