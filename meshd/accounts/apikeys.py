@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from meshd.accounts import validate
 from meshd.accounts.errors import NotFound, PlanLimitReached
-from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own, refuse_key
+from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own
 from meshd.accounts.trail import conclude
 from meshd.model import Account, Token
 from meshd.store.statements import tokens as stored
@@ -31,11 +31,8 @@ def listing(actor_id: ActorId) -> Unit[list[Token]]:
 
 
 def create(actor_id: ActorId, *, digest: bytes, label: str, now: int) -> Unit[Token]:
-    """Add a key of the actor's own.
-    Raises: Invalid (field `label`), PlanLimitReached, Forbidden for a viewer, and where the actor acts by a key.
-    """
+    """Add a key of the actor's own.  Raises: Invalid (field `label`), PlanLimitReached, Forbidden for a viewer."""
     validate.require(label=validate.label(label))
-    yield from refuse_key(actor_id)
     subject = yield from locked((yield from own(actor_id, None)))
     if (yield from stored.count(subject.account.id, "key")) >= MOST_KEYS:
         raise PlanLimitReached(f"an account has at most {MOST_KEYS} API keys; delete one first")
@@ -45,8 +42,8 @@ def create(actor_id: ActorId, *, digest: bytes, label: str, now: int) -> Unit[To
 
 
 def regenerate(actor_id: ActorId, key_id: int, *, digest: bytes, now: int) -> Unit[Token]:
-    """Give a key another secret; what was known of the old one is worth nothing from then on.
-    Raises: NotFound, Forbidden for a viewer, and where the actor acts by another key.
+    """Give a key another secret; what was known of the old one is worth nothing from then on.  Raises: NotFound,
+    Forbidden for a viewer.
     """
     subject, key = yield from _own(actor_id, key_id)
     changed = yield from stored.renew(key.id, digest, now)
@@ -57,7 +54,7 @@ def regenerate(actor_id: ActorId, key_id: int, *, digest: bytes, now: int) -> Un
 
 
 def delete(actor_id: ActorId, key_id: int, *, now: int) -> Unit[None]:
-    """Remove a key for good.  Raises: NotFound, Forbidden for a viewer, and where the actor acts by another key."""
+    """Remove a key for good.  Raises: NotFound, Forbidden for a viewer."""
     subject, key = yield from _own(actor_id, key_id)
     yield from stored.delete(key.id)
     yield from conclude(
@@ -84,10 +81,8 @@ def sign_out(actor_id: ActorId, *, now: int) -> Unit[None]:
 
 def _own(actor_id: ActorId, key_id: int) -> Unit[tuple[Subject, Token]]:
     """A key of the actor's own, its row locked; a sub-account has its own, and no parent or operator has those.
-    Raises: NotFound, Forbidden for a viewer, and for another key.
+    Raises: NotFound, Forbidden for a viewer.
     """
-    if not isinstance(actor_id, ByToken) or actor_id.token_id != key_id:
-        yield from refuse_key(actor_id)
     subject = yield from own(actor_id, None)
     key = yield from stored.locked(key_id)
     if key is None or key.kind != "key" or key.account_id != subject.account.id:

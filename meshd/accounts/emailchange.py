@@ -8,7 +8,7 @@ from __future__ import annotations
 from hmac import compare_digest
 
 from meshd.accounts.errors import Forbidden, Invalid, NotFound
-from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own, refuse_key
+from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own
 from meshd.accounts.registering import PROOF_SECONDS
 from meshd.accounts.trail import conclude
 from meshd.accounts.usernames import require_unused
@@ -74,7 +74,6 @@ def cancel(actor_id: ActorId, *, now: int) -> Unit[None]:
 def _oneself(actor_id: ActorId) -> Unit[Subject]:
     if isinstance(actor_id, ByToken) and not actor_id.whole:
         raise Forbidden("this takes the password; a token does not do")
-    yield from refuse_key(actor_id)
     return (yield from locked((yield from own(actor_id, None, change=False))))
 
 

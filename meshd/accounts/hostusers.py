@@ -13,7 +13,6 @@ from typing import Any
 from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Forbidden, Invalid, NotFound, Taken
 from meshd.accounts.ownership import ActorId
-from meshd.accounts.passwordreset import end_others
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.published.rights import Actor, acting
 from meshd.accounts.subaccounts import removed
@@ -134,14 +133,12 @@ def set_password(
     verified: str = "",
     now: int,
 ) -> Unit[None]:
-    """Replace a user's password and end the user's sign-ins, of another's the tokens too: an admin anybody's, everybody
-    her own.
+    """Replace a user's password and end the user's sign-ins: an admin anybody's, everybody her own.
 
     verified: for one's own, the hash that the present password was compared with.
     Raises: Invalid (field `current`) where that is wrong or has changed meanwhile, NotFound, Forbidden.
     """
     actor = yield from acting(actor_id, change=False, own=True, other=id)
-    told = ""
     if actor.account_id == id:
         yield from accounts.lock(id)
         account = yield from _user(id)
@@ -149,10 +146,10 @@ def set_password(
             raise Invalid({"current": ["This is not the present password."]})
     else:
         yield from acting(actor_id, change=True)
-        told = yield from end_others((yield from _changeable(actor, id)))
+        yield from _changeable(actor, id)
     yield from accounts.edit(id, password_hash=password_hash, password_by=actor.token_id)
     yield from _sign_out(id)
-    yield from conclude(actor.by, "account.password", id, told, now, {"password": None})
+    yield from conclude(actor.by, "account.password", id, "", now, {"password": None})
 
 
 def delete(actor_id: ActorId, id: int, *, now: int) -> Unit[Account]:

@@ -171,17 +171,6 @@ def refuse_subaccount(actor: Account | Operator) -> None:
         raise NotYours("a sub-account cannot do this; its parent account can")
 
 
-def refuse_key(actor_id: ActorId) -> Unit[None]:
-    """Refuse an API key, also where it may do all else: whoever stole one could shut its account's holder out, or keep
-    the account once that key has ended.  Raises: Forbidden.
-    """
-    if not isinstance(actor_id, ByToken):
-        return
-    token = yield from tokens.by_id(actor_id.token_id)
-    if token is None or token.kind == "key":
-        raise Forbidden("an API key does not do for this; sign in, and use the access token")
-
-
 def refuse_viewer(actor: Account) -> None:
     """Refuse an actor that is there to look, also where it is about the actor's own account.  Raises: Forbidden."""
     if actor.role == "viewer":

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pyotp import TOTP
 
 from meshd.accounts.errors import Forbidden, Invalid, NotFound
-from meshd.accounts.ownership import ActorId, ByToken, Subject, own, refuse_key, subaccount
+from meshd.accounts.ownership import ActorId, ByToken, Subject, own, subaccount
 from meshd.accounts.trail import conclude
 from meshd.auth import sessions
 from meshd.auth.sessions import SignedIn
@@ -71,7 +71,7 @@ def switch_on(actor_id: ActorId, secret: str, code: str, recovery_codes: Sequenc
     """Give the actor a second factor.  code: what the authenticator shows for the secret.
     Raises: Invalid (field `code`), Forbidden where the actor has one already, or asks by a token.
     """
-    subject = yield from _signed_in(actor_id)
+    subject = yield from _oneself(actor_id)
     yield from _switch_on(subject, secret, code, _digests(subject.account.id, recovery_codes), now)
 
 
@@ -79,7 +79,7 @@ def prepare(actor_id: ActorId, secret: str, recovery_codes: Sequence[str], *, no
     """Remember a secret and recovery codes that the actor is shown, until `confirm`, for PENDING_SECONDS.
     Raises: Forbidden where the actor has a second factor already, or asks by a token.
     """
-    subject = yield from _signed_in(actor_id)
+    subject = yield from _oneself(actor_id)
     account_id = subject.account.id
     if (yield from stored.of_account(account_id)) is not None:
         raise _is_on()
@@ -88,10 +88,8 @@ def prepare(actor_id: ActorId, secret: str, recovery_codes: Sequence[str], *, no
 
 
 def prepared(actor_id: ActorId, *, now: int) -> Unit[str]:
-    """The secret that the actor was shown and has not confirmed.
-    Raises: Forbidden where there is none, or the actor asks by a token.
-    """
-    subject = yield from _signed_in(actor_id)
+    """The secret that the actor was shown and has not confirmed.  Raises: Forbidden where there is none."""
+    subject = yield from _oneself(actor_id)
     found = yield from stored.pending(subject.account.id, now)
     if found is None:
         raise _none_prepared()
@@ -102,7 +100,7 @@ def confirm(actor_id: ActorId, code: str, *, now: int) -> Unit[None]:
     """Give the actor the second factor that `prepare` remembers.  code: what the authenticator shows for it.
     Raises: Invalid (field `code`), Forbidden where none is remembered, the actor has one already, or asks by a token.
     """
-    subject = yield from _signed_in(actor_id)
+    subject = yield from _oneself(actor_id)
     found = yield from stored.pending(subject.account.id, now)
     if found is None:
         raise _none_prepared()
@@ -206,12 +204,6 @@ def _oneself(actor_id: ActorId) -> Unit[Subject]:
     if isinstance(actor_id, ByToken) and not actor_id.whole:
         raise Forbidden("this takes the password; a token does not do")
     return (yield from own(actor_id, None, change=False))  # a viewer decides too how she signs in herself
-
-
-def _signed_in(actor_id: ActorId) -> Unit[Subject]:
-    """The actor, for what takes no code of a second factor, and so must not be done with a stolen key."""
-    yield from refuse_key(actor_id)
-    return (yield from _oneself(actor_id))
 
 
 def _renew(subject: Subject, codes: Sequence[str]) -> Unit[None]:

@@ -11,14 +11,13 @@ from types import MappingProxyType
 from meshd.accounts import entitlement
 from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
-from meshd.accounts.passwordreset import end_others
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.published import billing
-from meshd.accounts.toplevel import JUDGED_BY, added, made, restrained
+from meshd.accounts.toplevel import JUDGED_BY, added, end_keys, made, restrained
 from meshd.accounts.trail import between, conclude
 from meshd.accounts.usernames import require_free
 from meshd.model import Account, Identity
-from meshd.store.statements import accounts, audit, bans, claims, identities, series, tops, usage
+from meshd.store.statements import accounts, audit, bans, claims, identities, series, tokens, tops, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan, included_bytes
 
@@ -116,7 +115,8 @@ def edit(
     told = ", ".join(sorted(columns) if password_hash is None else sorted((*columns, "password")))
     if password_hash is not None:
         columns |= {"password_hash": password_hash, "password_by": subject.origin}
-        told = "; ".join(filter(None, (told, (yield from end_others(subject.account)))))
+        yield from tokens.end_access(subject.account.id)
+        yield from end_keys(subject.account)
     if columns:
         yield from accounts.edit(subject.account.id, **columns)
         if JUDGED_BY & columns.keys():

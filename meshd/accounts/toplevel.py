@@ -14,7 +14,6 @@ from typing import Any
 from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid, NotFound, NotYours
 from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, name_of, subaccount
-from meshd.accounts.passwordreset import end_others
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import Changed, between, conclude
 from meshd.accounts.usernames import ROOT_NAME, require_free
@@ -138,21 +137,23 @@ def edit(
     return edited
 
 
-def set_password(
-    actor_id: ActorId, username: str, password_hash: str, *, keep_tokens: bool = False, now: int
-) -> Unit[str]:
-    """Replace the password, and sign the account out; "" takes its sign-in by password away.  What came of its keys and
-    tokens, as the audit says it; "" where it had none.
-
-    keep_tokens: whether keys and tokens stay, as where the password was forgotten.  Raises: NotYours, NotFound.
-    """
+def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: int) -> Unit[None]:
+    """Replace the password; "" takes the account's sign-in by password away.  Raises: NotYours, NotFound."""
     subject = yield from subaccount(actor_id, username)
     columns = {"password_hash": password_hash, "password_by": subject.origin}
     if (yield from accounts.edit(subject.account.id, **columns)) is None:
         raise NotFound("the account was deleted meanwhile")
-    told = yield from end_others(subject.account, keep=keep_tokens)
-    yield from conclude(subject.by, "account.password", subject.account.id, told, now, {"password": None})
-    return told
+    yield from tokens.end_access(subject.account.id)
+    yield from end_keys(subject.account)
+    yield from conclude(subject.by, "account.password", subject.account.id, "", now, {"password": None})
+
+
+def end_keys(account: Account) -> Unit[None]:
+    """Delete the API keys of a sub-account whose password somebody above has set: nobody there sees its keys, and
+    whoever was not to have the password is not to have one either.
+    """
+    if account.parent_id is not None:
+        yield from tokens.end_keys(account.id)
 
 
 def made(account: Account) -> Changed:

@@ -43,12 +43,9 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("name")
     _add_terms(parser, "; one without bearer tokens puts the family's out of use, until a plan has them again")
     terms.add_to(parser)
-    doing = "set another password; the account is signed out, its keys end, and its bearer tokens are out of use"
-    parser = verbs.verb("passwd", passwd, doing)
+    parser = verbs.verb("passwd", passwd, "set another password")
     parser.add_argument("name")
     passwords.add_to(parser)
-    keeping = "keys and tokens stay as they are: nobody else knew the password"
-    parser.add_argument("--keep-tokens", action="store_true", help=keeping)
     verbs.verb("activate", activate, "let an account pass again").add_argument("name")
     doing = "refuse an account and its sub-accounts; a sub-account's parent cannot activate it again"
     verbs.verb("deactivate", deactivate, doing).add_argument("name")
@@ -237,12 +234,7 @@ def _changed(edited: Edited) -> Iterator[str]:
 def passwd(context: Context, args: Namespace) -> None:
     context.run(subaccounts.details, context.operator, args.name, at=context.now())
     password = passwords.choose(args, context.input)
-    keep = args.keep_tokens
-    told = context.run(
-        holders.set_password, context.operator, args.name, password.password_hash, keep_tokens=keep, now=context.now()
-    )
-    if told:
-        context.note(f"{told[0].upper()}{told[1:]}.")
+    context.run(holders.set_password, context.operator, args.name, password.password_hash, now=context.now())
     shown = {"account": args.name} | ({"password": password.generated} if password.generated else {})
     if password.generated:
         context.note("The password is shown this once.")

@@ -111,11 +111,6 @@ class Room:
         """Mount a path for programs that sign what they send: the route reads the body once it knows who sent it."""
         self._mount(method, path, partial(self._run_raw, route))
 
-    def elsewhere(self, route: RawRoute) -> None:
-        """Let a route answer, as raw() does, whatever no path of any room is mounted for."""
-        answer = partial(self._run_raw, route)
-        self._api.answer_elsewhere(self._dialect, partial(self._around, answer) if self._around else answer)
-
     def open(self, path: str, route: OpenRoute) -> None:
         """Mount a GET for everyone, without sign-in.  The route is told nothing of the request."""
         self._mount("GET", path, partial(self._run_open, route))

@@ -91,7 +91,6 @@ class Api:
         self._mounted: dict[tuple[str, str], Mounted] = {}
         self._below: dict[str, Dialect] = {}
         """The dialect of unknown paths by their prefix, the longest first."""
-        self._elsewhere: Mounted | None = None
         self.fields: dict[tuple[str, str], Sequence[str]] = {}
         """The names of the form fields of each route that needs a sign-in, by method and path."""
         self.known: Known = {}
@@ -101,10 +100,6 @@ class Api:
         self._app.url_map.merge_slashes = False  # `/api//ips/` is no path of ours, and a redirect would lose a form
         self._app.handle_errors(HTTPException)(self._unrouted)
         self._app.handle_errors(Exception)(self._broken)
-
-    def answer_elsewhere(self, dialect: Dialect, answer: Answer) -> None:
-        """Let all that no path is mounted for be answered so, whatever its method, and not by the dialect alone."""
-        self._elsewhere = Mounted(dialect, answer)
 
     def answer_below(self, prefix: str, dialect: Dialect) -> None:
         """Let unknown paths that begin so be answered in that dialect."""
@@ -211,11 +206,7 @@ class Api:
         found = (dialect for prefix, dialect in self._below.items() if path.startswith(prefix))
         return next(found, self._below["/"])
 
-    def _unrouted(self, request: Any, failure: Failure) -> bytes | Deferred[None]:
-        if self._elsewhere is not None:
-            method = request.method.decode("latin-1")
-            call = read_call(request, "GET" if method == "HEAD" else method, {})
-            return self._begin(call, self._elsewhere, request)
+    def _unrouted(self, request: Any, failure: Failure) -> bytes:
         error = failure.value
         allowed = sorted(error.valid_methods or ()) if isinstance(error, MethodNotAllowed) else ()
         dialect = self._of(request.path.decode("latin-1"))

@@ -60,11 +60,6 @@ class LockTests(OnPostgres, AccountsCase):
         """Who signs in with an API key of the account's own."""
         return ByToken(account.id, self.new_key(account).id, whole=True)
 
-    def signed_in(self, account: Account) -> ByToken:
-        """Who has just signed in to the same API, and may also do what a key may not."""
-        found = self.run_unit(apikeys.sign_in, account, digest=self.digest(), seconds=60, now=NOON)
-        return ByToken(account.id, found.id, whole=True)
-
     def new_key(self, account: Account) -> Token:
         return self.run_unit(apikeys.create, account.id, digest=self.digest(), label="", now=NOON)
 
@@ -93,7 +88,7 @@ class LockTests(OnPostgres, AccountsCase):
         parent = self.key(self.alice)
         for what, change in changes.items():
             for who, way in ways.items():
-                by = self.signed_in(kid) if what == "a key" else self.key(kid)
+                by = self.key(kid)
                 self.at_once((what, who), lambda change=change, by=by: change(by), way)  # type: ignore[misc]
                 self.assertEqual(self.run_unit(apikeys.listing, kid.id), [])
 

@@ -319,12 +319,6 @@ class ChangeTests(CommandCase):
         self.assertTrue(passwords._verify_now(stored(), made))
         self.done("account", "passwd", "alice", "--no-password")
         self.assertEqual("", stored())
-        self.done("token", "create", "alice")
-        for more, active in ((["--keep-tokens"], True), ([], False)):
-            done = self.done("account", "passwd", "alice", "--generate", *more)
-            self.assertIn("Keys and tokens stay." if active else "Bearer tokens deactivated: 1.", done.err)
-            (token,) = self.done("token", "list", "alice", "--json").json
-            self.assertEqual(active, token["is_active"])
         self.refused("there is no account named 'nobody'", "account", "passwd", "nobody")
 
     def test_activate_and_deactivate(self) -> None:

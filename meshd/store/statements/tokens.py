@@ -188,25 +188,9 @@ def end_access(account_id: int, but: int = 0) -> Unit[None]:
     )
 
 
-def end_keys(account_id: int) -> Unit[int]:
-    """Delete the keys and access tokens that an account's holder has made for the APIs below `/v1` and of published
-    hosts; how many there were.
-    """
-    rows = yield Statement(
-        "delete from tokens where account_id = :account_id and kind in ('key', 'hosts') returning id",
-        {"account_id": account_id},
-    )
-    return len(rows)
-
-
-def deactivate_own(account_id: int) -> Unit[list[int]]:
-    """Put the account's bearer tokens out of use, until its holder activates them; ids of those that were active."""
-    rows = yield Statement(
-        "update tokens set active = 0, ended_by = '' where account_id = :account_id and active = 1 and kind = ''"
-        " returning id",
-        {"account_id": account_id},
-    )
-    return sorted(row[0] for row in rows)
+def end_keys(account_id: int) -> Unit[None]:
+    """Delete the keys that an account's holder has made for the API below `/v1`."""
+    yield Statement("delete from tokens where account_id = :account_id and kind = 'key'", {"account_id": account_id})
 
 
 def hold(token_id: int) -> Unit[bool]:

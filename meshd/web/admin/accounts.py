@@ -44,7 +44,7 @@ SETTABLE = (
 )
 NEW = ("username", "parent", "password", "generate_password", *SETTABLE)
 CHANGED = ("username", "parent", "active", *SETTABLE)
-PASSWORDS = ("password", "generate_password", "keep_tokens")
+PASSWORDS = ("password", "generate_password")
 
 
 class AccountRoutes(Routes):
@@ -117,14 +117,12 @@ class AccountRoutes(Routes):
         """Replace the password; `null` takes the sign-in by password away."""
         assert isinstance(form, Document)
         with form.members_read() as member:
-            (chosen, generated), keep = _password(member), member.truth("keep_tokens") or False
+            chosen, generated = _password(member)
             if "password" not in form and not generated:
                 member.wrong("password", Worded("is required, unless generate_password is true"))
         await self._perform(dossier.read, caller.actor, named(caller))  # before the hash, which is costly
         hashed = await self._hashed(chosen)
-        await self._perform(
-            toplevel.set_password, caller.actor, named(caller), hashed, keep_tokens=keep, now=self._now()
-        )
+        await self._perform(toplevel.set_password, caller.actor, named(caller), hashed, now=self._now())
         return Reply({"password": generated}) if generated else Reply(EMPTY, 204)
 
     async def take_second_factor(self, caller: Caller, form: Form) -> Reply:

@@ -1,5 +1,5 @@
-"""Paths and methods that there are none of: 404, or 405 with the methods that there are; known tokens sign in here, so
-that the audit has each of their requests.
+"""Paths that there are none of: 404, or 405 with the methods that there are; known tokens sign in here too, so that the
+audit has each of their requests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from meshd.web.call import Call
 from meshd.web.dialect import Dialect
 from meshd.web.reply import Reply
 from meshd.web.room import Room
-from meshd.web.routing import Api
+from meshd.web.routing import METHODS, Api
+
+PATH = "/api/{path:rest}"
+"""In the words of the routing, all paths below this API's."""
 
 
 class ElsewhereRoutes:
@@ -19,7 +22,8 @@ class ElsewhereRoutes:
         self._api, self._dialect = api, dialect
 
     def mount(self, room: Room) -> None:
-        room.elsewhere(self.answer)
+        for method in sorted(METHODS):
+            room.raw(method, PATH, self.answer)
 
     async def answer(self, call: Call) -> Reply:
         if call.header(b"authorization") is not None:
@@ -29,8 +33,9 @@ class ElsewhereRoutes:
 
     @cached_property
     def _known(self) -> list[tuple[str, re.Pattern[str]]]:
-        """The methods and paths of all routes."""
-        return [(method, re.compile(_pattern(path))) for method, path in self._api.mounted]
+        """The methods and paths of all other routes."""
+        mounted = [(method, path) for method, path in self._api.mounted if path != PATH]
+        return [(method, re.compile(_pattern(path))) for method, path in mounted]
 
 
 def _pattern(path: str) -> str:

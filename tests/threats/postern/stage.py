@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
+from meshd.web.postern.elsewhere import PATH as ELSEWHERE
 from tests.threats.v1.stage import INTERNAL
 from tests.threats.web.stage import StrictStore, rows_of
 from tests.web.postern.support import BODIES, PosternWorld
@@ -101,10 +102,12 @@ class PosternStage(PosternWorld):
 
     @cached_property
     def routes(self) -> list[Route]:
-        """All that are mounted, those of later days too."""
+        """All that are mounted, those of later days too, but for the path of all that there are none of."""
         api = self.site.api
         return [
-            Route(method, path, tuple(api.fields.get((method, path)) or ())) for method, path in sorted(api.mounted)
+            Route(method, path, tuple(api.fields.get((method, path)) or ()))
+            for method, path in sorted(api.mounted)
+            if path != ELSEWHERE
         ]
 
     @cached_property

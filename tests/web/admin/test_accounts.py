@@ -157,16 +157,6 @@ class ChangeTests(AdminTestCase):
         self.assertFalse(self.do("GET", "/accounts/jo").json["has_password"])
         self.refused(self.do("PUT", "/accounts/jo/password", {}), 400, "invalid", "password")
 
-    def test_whether_tokens_stay(self) -> None:
-        """Only if it is said."""
-        for keep, active in ((True, True), (False, False)):
-            self.do("POST", "/accounts/jo/tokens", {"label": str(keep)})
-            self.do("PUT", "/accounts/jo/password", {"password": "new", "keep_tokens": keep})
-            found = self.do("GET", "/accounts/jo/tokens").json
-            self.assertEqual({each["active"] for each in found["tokens"]}, {active}, found)
-        refused = self.do("PUT", "/accounts/jo/password", {"password": "x", "keep_tokens": "yes"})
-        self.refused(refused, 400, "invalid", "keep_tokens")
-
     def test_deleted(self) -> None:
         """For good; the root never."""
         self.assertEqual(self.do("DELETE", "/accounts/jo").status, 204)

@@ -24,7 +24,7 @@ BY = ("generate", "typed", "none")
 class AccessRoutes(SheetRoutes):
     def mount(self, room: Room) -> None:
         self._page(room, HERE, self.access)
-        self._change(room, f"{HERE}password/", self.password, ("by", "password", "keep"))
+        self._change(room, f"{HERE}password/", self.password, ("by", "password"))
         self._change(room, f"{HERE}second_factor/", self.factor_off)
         self._change(room, f"{HERE}authorize/", self.authorize, ("proxy",))
         self._change(room, f"{HERE}revoke/", self.revoke, ("proxy",))
@@ -32,8 +32,8 @@ class AccessRoutes(SheetRoutes):
     async def access(self, caller: Caller, form: Form) -> Reply:
         return await self._access(caller, EMPTY_FORM, 200)
 
-    async def _access(self, caller: Caller, form: Filled, status: int, made: str = "", *, kept: bool = False) -> Reply:
-        """The page.  made: a password that was made just now; "" for none.  kept: whether keys and tokens stayed."""
+    async def _access(self, caller: Caller, form: Filled, status: int, made: str = "") -> Reply:
+        """The page.  made: a password that was made just now; "" for none."""
         found = await self._dossier(caller)
         name = whose(caller, found.account)
         names, withheld = await self._perform(proxies.of_account, caller.actor, name)
@@ -46,7 +46,6 @@ class AccessRoutes(SheetRoutes):
             status,
             form=form,
             made=made,
-            kept=kept,
             factor=await self._perform(secondfactor.state, caller.actor, name),
             held=[(each, known.get(each)) for each in names],
             withheld=withheld,
@@ -59,7 +58,6 @@ class AccessRoutes(SheetRoutes):
         async def change() -> Reply:
             with form.reading() as field:
                 by, typed = field.choice("by", BY), field.secret("password", PASSWORD)
-                keep = field.choice("keep", ("", "on")) == "on"
                 if by == "typed" and not typed:
                     field.wrong("password", Worded("Type the new password."))
             found = (await self._dossier(caller)).account  # before the hash, which is costly
@@ -69,15 +67,11 @@ class AccessRoutes(SheetRoutes):
             if password:
                 validate.require(password=validate.password(password))
             hashed = await self._services.hash(password) if password else ""
-            await self._perform(
-                toplevel.set_password, caller.actor, found.username, hashed, keep_tokens=keep, now=self._now()
-            )
+            await self._perform(toplevel.set_password, caller.actor, found.username, hashed, now=self._now())
             if by == "generate":
-                return await self._access(caller, EMPTY_FORM, 200, password, kept=keep)
-            said = f"{found.username} has {'a new' if password else 'no'} password, and is signed out everywhere"
-            tokens = "" if found.parent_id else ", and its bearer tokens are out of use"
-            ended = "its keys and tokens stay" if keep else f"its keys have ended{tokens}"
-            return self._done(caller, where(found.username, "access/"), f"{said}; {ended}.")
+                return await self._access(caller, EMPTY_FORM, 200, password)
+            said = f"{found.username} has {'a new' if password else 'no'} password, and is signed out everywhere."
+            return self._done(caller, where(found.username, "access/"), said)
 
         return await self._tried(form, change, self._again(caller))
 

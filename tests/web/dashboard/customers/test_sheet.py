@@ -241,10 +241,8 @@ class AccessTests(SheetTestCase):
         self.do("access/", "access/password/", by="typed", password="battery staple")
         self.assertIn("jo has a new password", self.browser.page.text)
         self.assertTrue(self.another().sign_in("jo", "battery staple").text.startswith("Dashboard"))
-        self.assertIn("its keys have ended, and its bearer tokens are out of use", self.browser.page.text)
-        self.do("access/", "access/password/", by="none", keep="on")
+        self.do("access/", "access/password/", by="none")
         self.assertIn("It has no password", self.browser.page.text)
-        self.assertIn("its keys and tokens stay", self.browser.page.text)
         for fields, told in (({"by": "typed"}, "Type the new password."), ({"by": "x"}, "Choose one of")):
             self.browser.open(sheet("jo", "access/"))
             self.assertIn(told, self.browser.send(sheet("jo", "access/password/"), **fields).html)
