@@ -9,8 +9,9 @@ from hmac import compare_digest
 
 from meshd.accounts.errors import Forbidden, Invalid, NotFound
 from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own
-from meshd.accounts.registering import PROOF_SECONDS, require_unused
+from meshd.accounts.registering import PROOF_SECONDS
 from meshd.accounts.trail import conclude
+from meshd.accounts.usernames import require_unused
 from meshd.store.statements import accounts, changes
 from meshd.store.statements import emailproofs as stored
 from meshd.store.unit import Unit

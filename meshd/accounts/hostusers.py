@@ -15,10 +15,10 @@ from meshd.accounts.errors import Forbidden, Invalid, NotFound, Taken
 from meshd.accounts.ownership import ActorId
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.published.rights import Actor, acting
-from meshd.accounts.registering import require_unused
 from meshd.accounts.subaccounts import removed
 from meshd.accounts.toplevel import DEFAULT_PLAN, added, authorize_first, made
 from meshd.accounts.trail import between, conclude
+from meshd.accounts.usernames import require_unused
 from meshd.auth import sessions
 from meshd.model import Account, Role
 from meshd.store.statements import accounts, changes, refreshes

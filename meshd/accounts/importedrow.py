@@ -13,7 +13,8 @@ from typing import NamedTuple
 from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid
 from meshd.accounts.profile import NewAccount, Profile
-from meshd.accounts.toplevel import ROOT_NAME, Terms, require_terms
+from meshd.accounts.toplevel import Terms, require_terms
+from meshd.accounts.usernames import ROOT_NAME
 from meshd.topology import Plan
 
 JUDGED = 4096

@@ -11,8 +11,8 @@ from hmac import compare_digest
 from meshd.accounts import validate
 from meshd.accounts.errors import Forbidden, Invalid
 from meshd.accounts.ownership import ActorId, ByToken, Subject, locked, own
-from meshd.accounts.registering import require_unused
 from meshd.accounts.trail import conclude
+from meshd.accounts.usernames import require_unused
 from meshd.auth import sessions
 from meshd.store.statements import accounts, changes
 from meshd.store.unit import Unit
@@ -40,21 +40,6 @@ def change_email(actor_id: ActorId, email: str, *, verified: str, now: int) -> U
         yield from require_unused(email, subject.account.id)
     yield from accounts.edit(subject.account.id, email=email)
     yield from conclude(subject.by, "account.edit", subject.account.id, "email", now)
-
-
-def sign_in_name(typed: str) -> Unit[str]:
-    """The username that somebody means who signs in: what was typed, or else whose e-mail address alone that is.
-
-    What a parent calls a sub-account, or says of its address, is about nobody else: it counts where it is no other
-    account's name or address.  Asks the store the same whatever is found.
-    """
-    named = yield from accounts.by_username(typed)
-    known = yield from accounts.by_email(typed, 2)
-    on_top = [each for each in known if each.parent_id is None]
-    if named is not None and (named.parent_id is None or len(on_top) != 1):
-        return typed
-    of_address = on_top or known
-    return of_address[0].username if len(of_address) == 1 else typed
 
 
 def _oneself(actor_id: ActorId, verified: str) -> Unit[Subject]:

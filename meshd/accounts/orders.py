@@ -113,9 +113,10 @@ def cancel(actor_id: ActorId, number: int, *, now: int) -> Unit[Order]:
     Raises: NotFound, also for another's; Forbidden; Invalid (field `number`) for one that is over.
     """
     actor = yield from acting(actor_id, change=True)
-    order = yield from stored.lock(number)
-    yield from _require_visible(actor, order, number, change=True)
-    assert order is not None
+    found = yield from stored.find(number)
+    yield from _require_visible(actor, found, number, change=True)
+    assert found is not None
+    order = yield from settling.held(found)
     if order.state == "cancelled":
         return order
     by = actor.name if isinstance(actor, Operator) else actor.username
@@ -124,14 +125,13 @@ def cancel(actor_id: ActorId, number: int, *, now: int) -> Unit[Order]:
 
 def expire(*, now: int) -> Unit[int]:
     """End some orders that have waited for too long; how many."""
-    found = yield from stored.overdue(now, AT_ONCE)
-    ended = 0
-    for number in found:
-        order = yield from stored.lock(number)
-        if order is not None and order.state == "open":
-            yield from _ended(order, "expired", now, CALENDAR.name)
-            ended += 1
-    return ended
+    found = []
+    for number in (yield from stored.overdue(now, AT_ONCE)):
+        found.append((yield from stored.lock(number)))  # all of them before the first coupon's row
+    waiting = [order for order in found if order is not None and order.state == "open"]
+    for order in waiting:
+        yield from _ended(order, "expired", now, CALENDAR.name)
+    return len(waiting)
 
 
 def _ordered(subject: Subject, offer: Offer, code: str, until: int, now: int) -> Unit[Order]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from meshd.accounts import apikeys, invitations, validate
-from meshd.accounts.errors import Forbidden, Invalid, Taken
+from meshd.accounts.errors import Forbidden, Invalid
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.subscriptions import NOTHING
-from meshd.accounts.toplevel import Terms, added_on_top, made, require_free
+from meshd.accounts.toplevel import Terms, added_on_top, made
 from meshd.accounts.trail import conclude
+from meshd.accounts.usernames import require_free, require_unused
 from meshd.model import Account
-from meshd.store.statements import accounts, changes, emailproofs
+from meshd.store.statements import changes, emailproofs
 from meshd.store.unit import Unit
 from meshd.topology import Plan, included_bytes
 from meshd.values.mailboxes import is_mailbox
@@ -77,17 +78,6 @@ def require_welcome(applicant: Applicant, *, registration: Registration, now: in
     if registration == "invite":
         yield from invitations.require(applicant.code, "referral_code", now)
     yield from require_unused(applicant.email)
-
-
-def require_unused(email: str, but: int = 0) -> Unit[None]:
-    """Raises: Taken (field `email`) where an account other than `but` signs in by that address, whatever the case.
-
-    A name counts whoever's it is; a sub-account's address does not: it gives way, as at the sign-in.
-    """
-    named = yield from accounts.by_username(email)
-    known = [each for each in (yield from accounts.by_email(email, 2)) if each.parent_id is None]
-    if any(each is not None and each.id != but for each in (named, *known)):
-        raise Taken({"email": ["The email has already been taken."]})
 
 
 def register(

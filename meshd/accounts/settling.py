@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshd.accounts import subscriptions, topups, validate
 from meshd.accounts.errors import Invalid, NotFound, NotYours
-from meshd.accounts.ownership import ActorId, Subject, below, locked, operating, subject_of
+from meshd.accounts.ownership import ActorId, Subject, below, operating, subject_of
 from meshd.accounts.topups import Plans
 from meshd.model import Account, monthly_limit
 from meshd.store.statements import accounts, audit
@@ -40,9 +40,10 @@ def settle(
     """
     validate.require(reference=validate.label(reference))
     actor = yield from operating(actor_id, change=True)
-    order = yield from stored.lock(number)
-    if order is None:
+    found = yield from stored.find(number)
+    if found is None:
         raise NotFound(f"there is no order {number}")
+    order = yield from held(found)
     if order.state == "settled":
         invoice = yield from stored.invoice(order.id)
         assert invoice is not None
@@ -54,8 +55,16 @@ def settle(
         raise NotYours("another operator has to settle this order")
     if order.state != "open" or order.expires_at <= now:
         raise Invalid({"number": [f"Order {number} {ENDED.get(order.state, ENDED['expired'])}; make a new one."]})
-    subject = yield from locked(subject_of(actor_id, actor, account))
+    subject = subject_of(actor_id, actor, account)
     return (yield from carried_out(subject, order, reference, plans, seller, now))
+
+
+def held(found: Order) -> Unit[Order]:
+    """The order as it is now, locked until the unit ends, its account before: in the order of all who need both."""
+    yield from accounts.lock(found.account_id)
+    order = yield from stored.lock(found.id)
+    assert order is not None  # an order is never deleted
+    return order
 
 
 def carried_out(

@@ -13,8 +13,9 @@ from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.published import billing
-from meshd.accounts.toplevel import JUDGED_BY, added, end_keys, made, require_free, restrained
+from meshd.accounts.toplevel import JUDGED_BY, added, end_keys, made, restrained
 from meshd.accounts.trail import between, conclude
+from meshd.accounts.usernames import require_free
 from meshd.model import Account, Identity
 from meshd.store.statements import accounts, audit, bans, claims, identities, series, tokens, tops, usage
 from meshd.store.unit import Unit

@@ -11,8 +11,9 @@ from meshd.accounts.errors import Forbidden, Invalid
 from meshd.accounts.ownership import ActorId, Subject, locked, subaccount
 from meshd.accounts.profile import Profile
 from meshd.accounts.subaccounts import refuse_root, require_room
-from meshd.accounts.toplevel import Edited, Terms, edit, reactivated, require_free
+from meshd.accounts.toplevel import Edited, Terms, edit, reactivated
 from meshd.accounts.trail import Changed, conclude
+from meshd.accounts.usernames import require_free
 from meshd.model import Account
 from meshd.store.statements import accounts, audit, bans, moving, tokens
 from meshd.store.unit import Unit

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshd.accounts import entitlement, validate
-from meshd.accounts.errors import Invalid, NotFound, NotYours, Taken
+from meshd.accounts.errors import Invalid, NotFound, NotYours
 from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, name_of, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import Changed, between, conclude
+from meshd.accounts.usernames import ROOT_NAME, require_free
 from meshd.model import Account, Role
 from meshd.store.statements import accounts, proxies, tokens, usage, withheld
 from meshd.store.unit import Unit
 from meshd.topology import Plan, included_bytes
 from meshd.values.times import day_of, end_of
 
-ROOT_NAME = "admin"
 ROOT_PLAN = "100"
 DEFAULT_PLAN = "10"
 """The plan of an account whose maker names none: the smallest that has tokens and sub-accounts."""
@@ -191,15 +191,6 @@ def added(
             **new.ceilings(),
         )
     )
-
-
-def require_free(username: str, *, below: bool = False) -> Unit[None]:
-    """Check a username, a sub-account's (`below`) against addresses too.  Raises: Invalid; Taken, as the root's."""
-    validate.require(username=validate.username(username))
-    known = yield from accounts.by_username(username)
-    addressed = (yield from accounts.by_email(username, 1)) if below and "@" in username else []
-    if known is not None or username.lower() == ROOT_NAME or any(each.parent_id is None for each in addressed):
-        raise Taken({"username": ["This username is taken."]})
 
 
 def authorize_first(account_id: int, names: Sequence[str], now: int) -> Unit[None]:

@@ -4,10 +4,10 @@ Anybody may ask for a slow hash, so many may wait for one, and a stranger's thou
 customer's one.  Who was right before at the same address comes first.  Among all others each guess takes its turn as
 if it had come later by a second for each guess of the networks around it that was wrong of late or has no answer yet:
 the more a network guesses, the longer each of its guesses waits, while a network that asked for nothing so far waits
-for nobody's backlog.  A password that somebody known sets comes before strangers' guesses, but not twice in a row while
-any guess waits: a customer may set as many as she likes.  Nothing here depends on whether an account exists: a wait
-tells nothing of accounts, but, at an address that many share and while many wait, whether a name was right there
-before.
+for nobody's backlog.  A password that somebody sets comes before strangers' guesses, but not twice in a row while any
+guess waits: a customer may set as many as she likes, and each is put back in the same way by those that she waits for.
+Nothing here depends on whether an account exists: a wait tells nothing of accounts, but, at an address that many share
+and while many wait, whether a name was right there before.
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ class Guess(NamedTuple):
     """Where a password came from that is to be verified."""
 
     address: str
-    """As bans call it."""
+    """As bans call it; of one that is to be set, whatever names who sets it."""
     known: bool
     """Whether a credential of this name was right at the address before."""
     wanted: Callable[[], bool] = lambda: True
     """Whether its answer matters still: somebody waits for it, and no ban has been made meanwhile."""
+    own: bool = False
+    """Whether the password is to be set, and not verified."""
 
 
-OWN = Guess("", True)
-"""For a password that somebody known sets."""
+def set_by(asker: str) -> Guess:
+    """For a password that somebody sets.  asker: in whose turn, an account or an address; "" for nobody's."""
+    return Guess(asker, True, own=True)
 
 
 class _Waiting(NamedTuple, Generic[T]):
@@ -95,7 +98,7 @@ class Guesses(Generic[T]):
             first = self._order.pop(self._first())
             if self._matters(first):
                 del self._since[first.job]
-                self._own = first.guess is OWN
+                self._own = first.guess.own
                 return first.job
             self._drop(first)
         return None
@@ -124,13 +127,13 @@ class Guesses(Generic[T]):
 
     def _first(self) -> int:
         """The place of the job whose turn it is."""
-        others = (index for index in reversed(range(len(self._order))) if self._order[index].guess is not OWN)
+        others = (index for index in reversed(range(len(self._order))) if not self._order[index].guess.own)
         end = len(self._order) - 1
         return next(others, end) if self._own else end
 
     def _last(self) -> int:
         """The place of the job that gives way: where most are of passwords that somebody sets, the newest of those."""
-        own = [index for index, each in enumerate(self._order) if each.guess is OWN]
+        own = [index for index, each in enumerate(self._order) if each.guess.own]
         return own[0] if len(own) > self._bound // 2 else 0
 
     def _matters(self, each: _Waiting[T]) -> bool:
@@ -156,8 +159,10 @@ class Guesses(Generic[T]):
 
 def networks(address: str) -> tuple[str, ...]:
     """An address as bans call it, and two networks around it: of IPv4 /24 and /16; of IPv6, whose bans are of a /64,
-    /56 and /48; nothing for what is no address.
+    /56 and /48.  An account is one by itself; nothing for what is neither.
     """
+    if address.startswith("account "):
+        return (address,)
     if address.endswith("::/64"):
         own = IPv6Network(address)
         return address, str(own.supernet(new_prefix=56)), str(own.supernet(new_prefix=48))

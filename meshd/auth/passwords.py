@@ -25,8 +25,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from meshd.auth.guesses import OWN, Guess, Guesses
+from meshd.auth.guesses import Guess, Guesses, set_by
 from meshd.auth.proven import Proven
+from meshd.running.cause import ASKER
 from meshd.running.detached import Detached
 from meshd.values.samples import Sample
 
@@ -99,8 +100,11 @@ class PasswordHasher:
         self._lowered = local()
 
     async def hash(self, password: str) -> str:
-        """The encoded hash to store.  Raises: Busy."""
-        return await self._run(OWN, hash_now, password)
+        """The encoded hash to store, made in the turn of whoever's request it is.  Raises: Busy."""
+        guess = set_by(ASKER.get())
+        encoded = await self._run(guess, hash_now, password)
+        self._guesses.forgive(guess)
+        return encoded
 
     async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         """Compare a password with an encoded hash; "" (nobody's) takes as long and is never right.

@@ -13,6 +13,7 @@ from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.terms import revise
 from meshd.accounts.toplevel import DEFAULT_PLAN, Edited, Terms
+from meshd.accounts.usernames import require_free
 from meshd.cli import directory, passwords, secondfactor, terms, topups, transfer
 from meshd.cli.ambiguous import tell_ambiguous
 from meshd.cli.context import Context
@@ -88,7 +89,7 @@ def create(context: Context, args: Namespace) -> None:
 
 def _check_new(context: Context, name: str, parent: str | None) -> Unit[None]:
     if parent is None:
-        yield from holders.require_free(name)
+        yield from require_free(name)
     else:
         new = NewAccount(username=name)
         yield from subaccounts.require_creatable(context.operator, new, parent=parent, plans=context.plans)

@@ -15,11 +15,9 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.protocols.haproxy import proxyEndpoint
-from zope.interface import implementer
 
 from meshd.config.endpoints import BACKLOG, Endpoint, Foreign, Place
 from meshd.daemon.accepting import AT_ONCE, TwistedAcceptor
@@ -35,6 +33,7 @@ from meshd.sockets.wire import Wire
 from meshd.values import hosting
 from meshd.values.addresses import join_host
 from meshd.values.metrics import METRICS
+from meshd.web.server.introduction import IntroducedFactory
 
 _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
 """What Twisted's plugins raise for text that they cannot use."""
@@ -216,20 +215,6 @@ class Lobby(Factory):
 
 
 def _api(behind: Behind, wish: Wish) -> IProtocolFactory:
-    """The API's factory; wrapped in Twisted's reader of PROXY headers where connections begin with one."""
-    if not wish.endpoint.haproxy:
-        return behind.api(wish.proxy)
-    caught = _Caught()
-    proxyEndpoint(caught).listen(behind.api(wish.proxy))
-    return caught.factory
-
-
-@implementer(IStreamServerEndpoint)
-class _Caught:
-    """An endpoint that listens nowhere, and keeps the factory it was to listen with."""
-
-    factory: IProtocolFactory
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
-        self.factory = protocolFactory
-        return Deferred()
+    """The API's factory; within a reader of PROXY headers where connections begin with one."""
+    factory = behind.api(wish.proxy)
+    return IntroducedFactory(factory) if wish.endpoint.haproxy else factory

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshd.accounts.attempt import perform_blocking
-from meshd.accounts.toplevel import ROOT_NAME, bootstrap
+from meshd.accounts.toplevel import bootstrap
+from meshd.accounts.usernames import ROOT_NAME
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.config import Config

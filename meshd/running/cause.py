@@ -22,3 +22,8 @@ class Cause(NamedTuple):
 NOBODY = Cause()
 
 CAUSE: ContextVar[Cause] = ContextVar("meshd_cause", default=NOBODY)
+
+ASKER: ContextVar[str] = ContextVar("meshd_asker", default="")
+"""Who has a turn where many wait for one thing: `account 17` for an account and those below it, or the address of who
+has not signed in; "" for meshd itself.
+"""

@@ -14,7 +14,9 @@ from enum import Enum
 from functools import partial
 
 from meshd.accounts.ownership import ActorId, ByToken
+from meshd.auth.secrets import ban_address
 from meshd.model import Account, Admission, Refusal
+from meshd.running.cause import ASKER
 from meshd.web.call import Call, form_of
 from meshd.web.dialect import Dialect
 from meshd.web.forms import Form
@@ -136,6 +138,7 @@ class Room:
             return dialect.not_admitted(outcome)
         call.account = call.account or outcome.account.username
         call.account_id = outcome.account.id
+        ASKER.set(f"account {outcome.account.parent_id or outcome.account.id}")  # in the context of this request
         if who is Who.PASSWORD and outcome.source != "password":
             return dialect.password_wanted()
         return await route(Caller(outcome, call), form_of(call, fields, dialect.read_body))
@@ -147,6 +150,7 @@ class Room:
             return self._dialect.foreign()
         if not self._available():
             return self._dialect.store_away()
+        ASKER.set(ban_address(call.peer) if call.peer else "")  # in the context of this request
         return await route(call, form_of(call, fields, self._dialect.read_body))
 
     async def _run_raw(self, route: RawRoute, call: Call) -> Reply:

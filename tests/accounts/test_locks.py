@@ -1,4 +1,4 @@
-"""Who changes something by a token, and who ends that token, do not wait for each other."""
+"""Units that lock several rows do so in one order: a token and its account, an order and whose it is."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ from typing import Any
 from meshd.accounts import (
     allowlists,
     apikeys,
+    coupons,
     hosttokens,
     hostusers,
     oneself,
+    orders,
     pacfiles,
     presets,
+    settling,
     subaccounts,
     toplevel,
 )
 from meshd.accounts import tokens as bearer
+from meshd.accounts.coupons import NewCoupon
 from meshd.accounts.ownership import ByToken
 from meshd.accounts.profile import Profile
+from meshd.accounts.toplevel import Terms
 from meshd.model import Account, Token
 from meshd.store.open import BlockingStore
 from meshd.store.statements import tokens
 from meshd.store.unit import Unit
 from meshd.topology import PLANS
 from tests.accounts.atonce import Begun, Counted, in_the_midst
-from tests.accounts.support import NOON, OPERATOR, AccountsCase, OnPostgres, named
+from tests.accounts.selling import SELLER, SELLING, TEN
+from tests.accounts.support import DAY, NOON, OPERATOR, AccountsCase, OnPostgres, named
 from tests.support.stores import migrated_postgres_url
 
 TOKEN = "update tokens set active"
@@ -57,11 +63,13 @@ class LockTests(OnPostgres, AccountsCase):
     def new_key(self, account: Account) -> Token:
         return self.run_unit(apikeys.create, account.id, digest=self.digest(), label="", now=NOON)
 
-    def at_once(self, sentence: object, first: Begun, second: Begun, outcome: str = "") -> None:
-        """Neither unit is begun again while the first stands where it has locked its token's row."""
+    def at_once(self, sentence: object, first: Begun, second: Begun, outcome: str = "", *, after: str = TOKEN) -> None:
+        """Neither unit is begun again while the first stands where it has locked its token's row, or after another
+        statement.
+        """
         units = Counted(first), Counted(second)
         with named(sentence):
-            self.assertEqual(in_the_midst(self, self.open, units[0], TOKEN, units[1]), outcome)
+            self.assertEqual(in_the_midst(self, self.open, units[0], after, units[1]), outcome)
             self.assertEqual([unit.times for unit in units], [1, 1])
 
     def test_a_password_that_is_set(self) -> None:
@@ -111,6 +119,36 @@ class LockTests(OnPostgres, AccountsCase):
             "activated",
             lambda: bearer.activate(self.alice.id, token.id, plans=PLANS, now=NOON),
             lambda: presets.prefer(ByToken(self.alice.id, token.id), {"a": 1}, now=NOON),
+        )
+
+    def test_an_order(self) -> None:
+        """Whoever settles it, and whoever cancels it by a token."""
+        by = self.key(self.alice)
+        self.run_unit(toplevel.edit, OPERATOR, "alice", Profile(monthly_limit=1), Terms(), plans=PLANS, now=NOON)
+        order = self.run_unit(orders.create, by, None, TEN, plans=PLANS, selling=SELLING, now=NOON)
+        self.at_once(
+            "cancelled and settled",
+            lambda: orders.cancel(by, order.id, now=NOON),
+            lambda: settling.settle(OPERATOR, order.id, plans=PLANS, seller=SELLER, now=NOON),
+            "Invalid",
+        )
+
+    def test_orders_that_are_over(self) -> None:
+        """Two of one coupon, which are too late at the same time, and of which one is cancelled just then."""
+        self.run_unit(toplevel.edit, OPERATOR, "alice", Profile(monthly_limit=1), Terms(), plans=PLANS, now=NOON)
+        new = NewCoupon(code="TENTH", kind="percent", value=10, each_uses=0)
+        self.run_unit(coupons.create, OPERATOR, new, known={}, now=NOON)
+        made = [
+            self.run_unit(
+                orders.create, self.alice.id, None, TEN, coupon="TENTH", plans=PLANS, selling=SELLING, now=NOON + later
+            )
+            for later in (0, 1)
+        ]
+        self.at_once(
+            "cancelled and too late",
+            lambda: orders.cancel(OPERATOR, made[1].id, now=NOON),
+            lambda: orders.expire(now=NOON + 100 * DAY),
+            after="update orders",
         )
 
     def test_users_of_published_hosts(self) -> None:

@@ -1,4 +1,4 @@
-"""What an account changes of itself: its password, its e-mail address; and by which names it signs in."""
+"""What an account changes of itself: its password, its e-mail address."""
 
 from __future__ import annotations
 
@@ -40,40 +40,6 @@ class OneselfTests(AccountsCase):
         by = self.by_token(self.token(self.alice.id))
         for unit, value in ((oneself.change_password, "new"), (oneself.change_email, "a@b.example")):
             self.refused(Forbidden, unit, by, value, verified=OLD, now=NOON)
-
-    def test_by_which_names_one_signs_in(self) -> None:
-        """The username before any e-mail address; an address that several have is nobody's; what a parent says of its
-        sub-accounts keeps nobody else from signing in.
-        """
-        self.kept_from("mail", "one@x.example")
-        self.customer("mail", email="one@x.example")
-        self.customer("a", email="two@x.example")
-        self.customer("b", email="Two@x.example")
-        self.customer("one@x.test", email="")
-        self.customer("c", email="one@x.test")
-        self.below("alice", "three@x.example")
-        self.below("alice", "under", email="four@x.example")
-        for name in ("kin", "kith"):
-            self.below("alice", name, email="five@x.example")
-        for sentence, typed, expected in (
-            ("a username", "ALICE", "ALICE"),
-            ("an e-mail address", "One@x.example", "mail"),
-            ("one that two have", "two@x.example", "two@x.example"),
-            ("one that is a username too", "one@x.test", "one@x.test"),
-            ("a sub-account's name", "three@x.example", "three@x.example"),
-            ("a sub-account's address", "four@x.example", "under"),
-            ("one that two sub-accounts have", "five@x.example", "five@x.example"),
-            ("nobody's", "nobody", "nobody"),
-            ("nothing", "", ""),
-        ):
-            with named(sentence):
-                self.assertEqual(self.run_unit(oneself.sign_in_name, typed), expected)
-
-    def kept_from(self, victim: str, email: str) -> None:
-        """What a stranger can say of that address and has no say in: sub-accounts of that name, and with it."""
-        self.below("alice", email, email=email)
-        for number in range(4):
-            self.below("alice", f"{victim}{number}", email=email.upper())
 
     def test_an_address_that_another_signs_in_by(self) -> None:
         """It is refused to whoever could keep the other from signing in; not to a sub-account, nor one's own."""

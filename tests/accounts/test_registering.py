@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import permutations
+from itertools import cycle, permutations
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from meshd.accounts import hostusers, invitations, oneself, registering, toplevel
+from meshd.accounts import hostusers, invitations, oneself, registering, subaccounts, terms, toplevel, usernames
 from meshd.accounts.attempt import perform_blocking
 from meshd.accounts.errors import AccountError, Forbidden, Invalid, NotFound, Taken
 from meshd.accounts.holders import NOTHING
@@ -115,7 +115,7 @@ class RegisteringTests(AccountsCase):
                 )
                 self.refused(Taken, registering.require_welcome, applicant(email), registration="open", now=NOON)
         made = self.register("KID@mail.example", spare=f"{SPARE}2")
-        self.assertEqual(self.run_unit(oneself.sign_in_name, "kid@mail.example"), made.username)
+        self.assertEqual(self.run_unit(usernames.sign_in_name, "kid@mail.example"), made.username)
 
     def test_what_is_no_address(self) -> None:
         for email in (
@@ -219,21 +219,37 @@ class AtOnceTests(TestCase):
         self.assertEqual(self.race("open", email="ann@mail.example"), ["", *["Taken"] * 5])
 
     def test_one_address_whoever_gives_it(self) -> None:
-        """While somebody takes an address, who else wants it waits: by registering, as a user, as her own."""
-        new = NewAccount(username="ann", password_hash="h")
-        terms = toplevel.Terms("10")
-        ann = self.store.run(toplevel.create, OPERATOR, new, terms=terms, plans=PLANS, proxies=(), now=NOON)
+        """While somebody takes an address, who else wants it waits: by registering, as a user, as her own, as the name
+        of a sub-account.
+        """
+        ann, bea = (
+            self.store.run(
+                toplevel.create,
+                OPERATOR,
+                NewAccount(username=name, password_hash="h"),
+                terms=toplevel.Terms("100"),
+                plans=PLANS,
+                proxies=(),
+                now=NOON,
+            )
+            for name in ("ann", "bea")
+        )
         user = {"password_hash": "h", "role": "viewer", "plans": PLANS, "now": NOON}
         ways: list[Callable[[str], Unit[Any]]] = [
             lambda email: registering.register(applicant(email), **how(email=email)),
             lambda email: hostusers.create(OPERATOR, name="Bo Example", email=email, **user),
             lambda email: oneself.change_email(ann.id, email, verified="h", now=NOON),
+            lambda email: subaccounts.create(bea.id, NewAccount(username=email), plans=PLANS, now=NOON),
+            lambda email: terms.rename(OPERATOR, f"kid-{email[:-10]}", email, now=NOON),
         ]
+        stores = cycle([self.open() for _ in range(3)])
         for number, (first, second) in enumerate(permutations(ways, 2)):
             with named(number):
                 email = f"a{number}@x.example"
+                kid = NewAccount(username=f"kid-a{number}")
+                self.store.run(subaccounts.create, bea.id, kid, plans=PLANS, now=NOON)
                 units = partial(first, email), partial(second, email)
-                self.assertEqual(in_the_midst(self, self.open, units[0], "lower(email)", units[1]), "Taken")
+                self.assertEqual(in_the_midst(self, lambda: next(stores), units[0], "lower(email)", units[1]), "Taken")
 
     def test_the_last_use_of_an_invitation(self) -> None:
         code = invitations.new_code()

@@ -7,7 +7,7 @@ from functools import partial
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.auth.guesses import HALF, NETWORKS, OWN, PATIENCE, Guess, Guesses, networks
+from meshd.auth.guesses import HALF, NETWORKS, PATIENCE, Guess, Guesses, networks, set_by
 
 
 class GuessesTests(SynchronousTestCase):
@@ -41,19 +41,26 @@ class GuessesTests(SynchronousTestCase):
     def test_who_was_right_before_is_first(self) -> None:
         self.come("10.0.0.1", "10.1.0.1")
         self.come("10.2.0.1", known=True)
-        self.guesses.put(OWN, "a new password")
+        self.guesses.put(set_by("account 1"), "a new password")
         self.assertEqual(self.order(), ["10.2.0.1 0", "a new password", "10.0.0.1 0", "10.1.0.1 1"])
 
     def test_passwords_that_somebody_sets(self) -> None:
         """However many a customer sets, every other turn is that of who signs in, the known before strangers."""
         for number in range(4):
-            self.guesses.put(OWN, f"set {number}")
+            self.guesses.put(set_by("account 1"), f"set {number}")
         self.come("10.0.0.1", "10.1.0.1")
         self.come("10.2.0.1", known=True)
         expected = ["set 0", "10.2.0.1 0", "set 1", "10.0.0.1 0", "set 2", "10.1.0.1 1", "set 3"]
         self.assertEqual(self.order(), expected)
-        self.guesses.put(OWN, "set later")
+        self.guesses.put(set_by("account 1"), "set later")
         self.assertEqual(self.order(), ["set later"])
+
+    def test_passwords_that_several_set(self) -> None:
+        """Who sets one does not wait for the many that another sets."""
+        for number in range(50):
+            self.guesses.put(set_by("account 1"), f"many {number}")
+        self.guesses.put(set_by("account 2"), "one")
+        self.assertEqual(self.order()[:3], ["many 0", "one", "many 1"])
 
     def test_too_many_passwords_that_somebody_sets(self) -> None:
         """The newest of them give way, and no stranger's guess."""
@@ -61,7 +68,7 @@ class GuessesTests(SynchronousTestCase):
         for number in range(4):
             guesses.put(Guess(f"10.{number}.0.1", False), f"guess {number}")
         for number in range(20):
-            guesses.put(OWN, f"set {number}")
+            guesses.put(set_by("account 1"), f"set {number}")
         self.assertEqual(self.refused, [f"set {number}" for number in range(6, 20)])
 
     def test_a_burst_of_one_address_stands_behind_one_of_another(self) -> None:

@@ -23,8 +23,8 @@ from tests.support.frames import PING, Frames, frame
 from tests.support.http2 import Header, Session
 from tests.support.resources import DATA, FINAL, capsule, path
 
-UNNAMED = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
-"""A balancer's header of version 2 that names no client."""
+UNNAMED = b"PROXY UNKNOWN\r\n"
+"""A balancer's header that names no client."""
 
 daemon: LiveDaemon
 origin: Echoes

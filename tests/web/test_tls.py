@@ -25,6 +25,7 @@ from meshd.tls.selfsigned import ensure_certificate
 from meshd.tls.server import ReloadableTLS, server_context
 from meshd.web.app import build_site
 from meshd.web.server.front import TLSFront
+from meshd.web.server.introduction import IntroducedFactory
 from tests.web.support import NOON, World, basic, named, read_answer, request
 
 T = TypeVar("T")
@@ -241,9 +242,9 @@ class LiveTests(TestCase):
         await port.stopListening()
 
     async def test_behind_a_balancer_the_client_is_who_the_proxy_protocol_says(self) -> None:
-        """With Twisted's `haproxy:` endpoint: failures and places count for the client and not for the balancer."""
-        endpoint = serverFromString(reactor, "haproxy:tcp:0:interface=127.0.0.1")
-        port = await endpoint.listen(self.factory)
+        """Failures and places count for the client and not for the balancer."""
+        endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
+        port = await endpoint.listen(IntroducedFactory(self.factory))
 
         def ask() -> bytes:
             plain = socket.create_connection(("127.0.0.1", port.getHost().port), 60)

@@ -10,6 +10,7 @@ from meshd.accounts.errors import NotFound, NotYours
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.validate import EMAIL, MAX_LIMIT, NAME, PASSWORD, USERNAME
 from meshd.model import GB, Identity, monthly_limit
+from meshd.web.alike import subaccount_edited, subaccount_made
 from meshd.web.api.answers import DONE
 from meshd.web.api.fields import in_gb
 from meshd.web.forms import Form, Reading
@@ -46,43 +47,20 @@ class SubAccountRoutes(Routes):
         return Reply(details(found))
 
     async def create(self, caller: Caller, form: Form) -> Reply:
-        """Make a sub-account; the rules are checked before the password is hashed too, since hashing is expensive."""
         username, password, profile = _read_details(form)
-        perform, plans = self._perform, self._live.topology.plans
         new = NewAccount(username=username, profile=profile)
-        with self._services.bounds.naming(caller.account, username):
-            if password:
-                await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
-                new = NewAccount(username=username, password_hash=await self._services.hash(password), profile=profile)
-            created = await perform(subaccounts.create, caller.actor, new, plans=plans, now=self._now())
-        return Reply(details(created))
+        return Reply(details(await subaccount_made(self._services, caller, new, password)))
 
     async def edit(self, caller: Caller, form: Form) -> Reply:
         """Change a sub-account: a field that was not sent stays; a name that was sent empty is removed."""
         username, password, profile = _read_details(form)
         try:
-            edited = await self._edit(caller, username, profile, password)
+            edited = await subaccount_edited(self._services, caller, username, profile, password)
         except NotYours as error:  # this path's document alone tells the two apart
             if error.absent:
                 raise NotFound("there is no such sub-account") from None
             raise
         return Reply(details(edited))
-
-    async def _edit(self, caller: Caller, username: str, profile: Profile, password: str) -> Identity:
-        perform = self._perform
-        password_hash: str | None = None
-        if password:
-            await perform(subaccounts.require_editable, caller.actor, username, profile)
-            password_hash = await self._services.hash(password)
-        return await perform(
-            subaccounts.edit,
-            caller.actor,
-            username,
-            profile,
-            password_hash=password_hash,
-            at=self._now(),
-            plans=self._live.topology.plans,
-        )
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(subaccounts.activate, caller.actor, _username(form), now=self._now())

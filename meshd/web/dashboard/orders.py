@@ -7,6 +7,7 @@ from meshd.accounts.coupons import LONGEST as CODE
 from meshd.accounts.cursors import LONGEST
 from meshd.accounts.errors import NotFound
 from meshd.accounts.orders import Found
+from meshd.web.alike import ordered
 from meshd.web.dashboard.pages import EMPTY_FORM, NO_STORE, Filled, PageRoutes
 from meshd.web.forms import LARGEST_STORED, Form, Reading
 from meshd.web.problems import Worded
@@ -58,17 +59,7 @@ class OrderRoutes(PageRoutes):
                 if offer is None:
                     field.wrong("offer", Worded("Choose one of those that are sold."))
             assert offer is not None
-            with self._services.bounds.coupons.guessing(caller.id, coupon):
-                made = await self._perform(
-                    orders.create,
-                    caller.actor,
-                    None,
-                    offer,
-                    coupon=coupon,
-                    plans=self._live.topology.plans,
-                    selling=selling,
-                    now=self._now(),
-                )
+            made = await ordered(self._services, caller, offer, coupon)
             paid = made.state == "settled"
             said = f"Order {made.id} was made" + (": it costs nothing, and its traffic was added." if paid else ".")
             return self._done(caller, ORDERS, said)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from meshd.accounts import oneself, secondfactor
+from meshd.accounts import secondfactor
+from meshd.accounts.usernames import sign_in_name
 from meshd.accounts.validate import EMAIL, PASSWORD
 from meshd.auth import sessions
 from meshd.model import Refusal
@@ -50,7 +51,7 @@ class SignInRoutes(PageRoutes):
         """Judge name and password; who has a second factor is sent on to it, half signed in."""
         with form.reading() as field:
             typed, password = field.text("username", EMAIL), field.secret("password", PASSWORD)
-        username = await self._perform(oneself.sign_in_name, typed)
+        username = await self._perform(sign_in_name, typed)
         outcome = await self._auth.enter(call.peer, typed, username, password)
         if isinstance(outcome, Refusal):
             return self._form(call, _next(form), outcome, typed)

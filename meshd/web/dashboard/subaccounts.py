@@ -13,6 +13,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.validate import EMAIL, NAME, PASSWORD, USERNAME
 from meshd.model import GB, Identity
 from meshd.values.addresses import join_host
+from meshd.web.alike import subaccount_edited, subaccount_made
 from meshd.web.dashboard.home import used
 from meshd.web.dashboard.pages import EMPTY_FORM, HOME, Filled, PageRoutes
 from meshd.web.forms import Form, Reading
@@ -72,19 +73,12 @@ class SubAccountRoutes(PageRoutes):
         return self._show(caller, "subaccount.html", status, form=form, found=None, used=None, gateway=None)
 
     async def create(self, caller: Caller, form: Form) -> Reply:
-        """Make a sub-account; the rules are checked before the password is hashed, since hashing is expensive."""
-
         async def change() -> Reply:
             details = _read(form)
             with form.reading() as field:
                 username = field.text("username", USERNAME, required=True)
-            new, plans = NewAccount(username=username, profile=details.profile), self._live.topology.plans
-            with self._services.bounds.naming(caller.account, username):
-                if details.password:
-                    await self._perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
-                    password_hash = await self._services.hash(details.password)
-                    new = NewAccount(username=username, password_hash=password_hash, profile=details.profile)
-                await self._perform(subaccounts.create, caller.actor, new, plans=plans, now=self._now())
+            new = NewAccount(username=username, profile=details.profile)
+            await subaccount_made(self._services, caller, new, details.password)
             return self._done(caller, HOME, f"Sub-account {username} was created.")
 
         return await self._tried(form, change, partial(self._new, caller))
@@ -111,14 +105,7 @@ class SubAccountRoutes(PageRoutes):
 
         async def change() -> Reply:
             details = _read(form)
-            password_hash: str | None = None
-            if details.password:
-                await self._perform(subaccounts.require_editable, caller.actor, name, details.profile)
-                password_hash = await self._services.hash(details.password)
-            at = self._now()
-            await self._perform(
-                subaccounts.edit, caller.actor, name, details.profile, password_hash=password_hash, at=at
-            )
+            await subaccount_edited(self._services, caller, name, details.profile, details.password)
             return self._done(caller, HOME, f"Sub-account {name} was saved.")
 
         return await self._tried(form, change, partial(self._one, caller, name))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from meshd.accounts import hostsignins, hosttokens, secondfactor
-from meshd.accounts.oneself import sign_in_name
 from meshd.accounts.published.rights import READERS
+from meshd.accounts.usernames import sign_in_name
 from meshd.auth.secrets import ban_address, token_digest
 from meshd.model import Account, Refusal
 from meshd.running.flights import Lines

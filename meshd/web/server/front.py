@@ -12,7 +12,6 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -23,6 +22,7 @@ from meshd.tls.server import ReloadableTLS
 from meshd.values.addresses import peer_host
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
 from meshd.web.server.heads import for_method
+from meshd.web.server.introduction import Introduced
 from meshd.web.server.site import ApiSite
 
 _HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the content type that a TLS conversation begins with
@@ -48,11 +48,8 @@ class _AnyTransport(TLSMemoryBIOProtocol):
         """The address that answers for what its client does, "" for none: a balancer does not for whom it leaves
         unnamed, as it would for all of these.
         """
-        inside: Any = self.transport  # Twisted's reader of PROXY headers, where connections begin with one
-        peer = inside.getPeer()
-        if isinstance(self.transport, ProtocolWrapper) and peer == inside.transport.getPeer():
-            return ""
-        return peer_host(peer)
+        inside: Any = self.transport
+        return inside.named if isinstance(inside, Introduced) else peer_host(inside.getPeer())
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         if ITCPTransport.providedBy(self.transport):

@@ -12,6 +12,7 @@ from meshd.accounts.errors import Invalid
 from meshd.accounts.orders import MOST, Order
 from meshd.values import money
 from meshd.values.offers import KINDS, Offer
+from meshd.web.alike import ordered
 from meshd.web.document import Document, Members
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
@@ -60,19 +61,8 @@ class PaymentRoutes(Routes):
             coupon = member.text("coupon_code", LONGEST) or ""
             offer = self._offer(member)
         assert offer is not None
-        topology = self._live.topology
         try:
-            with self._services.bounds.coupons.guessing(caller.id, coupon):
-                order = await self._perform(
-                    orders.create,
-                    caller.actor,
-                    None,
-                    offer,
-                    coupon=coupon,
-                    plans=topology.plans,
-                    selling=topology.selling,
-                    now=self._now(),
-                )
+            order = await ordered(self._services, caller, offer, coupon)
         except Invalid as error:
             return answers.of_rule(answers.named(error, NAMES))
         told = {"success": True, "payment_id": str(order.id), **self._details(order)}

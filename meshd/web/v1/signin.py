@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshd.accounts import apikeys, holders, secondfactor
 from meshd.accounts.apikeys import PREFIX
-from meshd.accounts.oneself import sign_in_name
+from meshd.accounts.usernames import sign_in_name
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.bounded import Bounded
 from meshd.model import Account, Identity, Refusal

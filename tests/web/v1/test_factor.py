@@ -9,6 +9,7 @@ from typing import TypeVar
 from pyotp import TOTP
 
 from meshd.accounts import oneself
+from meshd.running.cause import ASKER
 from meshd.web.v1 import factor
 from tests.web.support import NOON, named, result
 from tests.web.v1.support import V1TestCase
@@ -65,18 +66,25 @@ class FactorTests(V1TestCase):
                 self.assertEqual(self.do(method, path, body).status, 403)
 
     def test_the_picture_is_drawn_aside(self) -> None:
-        """It takes milliseconds, which are nobody else's."""
+        """It takes milliseconds, which are nobody else's; in the turn of whoever asks."""
         aside: list[str] = []
+        askers: list[str] = []
 
         async def noted(work: Callable[[], T]) -> T:
             drawn = work()
             aside.append(str(drawn))
+            askers.append(ASKER.get())
             return drawn
 
         object.__setattr__(self.world.services, "aside", noted)
         self.assertEqual(aside, [self.begun()["qr"]])
         self.do("GET", "/profile/2fa/qr-code")
         self.assertEqual(len(aside), 2)
+        self.do("POST", "/profile/2fa/enable", who="eve")
+        mine, again, hers = askers
+        self.assertEqual(mine, again)
+        self.assertRegex(hers, r"^account \d+$")
+        self.assertNotEqual(mine, hers)
 
     def test_a_picture_of_any_address(self) -> None:
         """One that has no room, or would take a tenth of a second to draw, is not in it."""
