@@ -18,6 +18,7 @@ from meshd.model import GB
 from meshd.selection import LONGEST, SelectionError, candidates, read_selection, render, stem
 from meshd.topology import Plan
 from meshd.values.addresses import ends_in_number, is_name
+from meshd.values.internet import is_public
 from meshd.values.times import end_of, is_date, is_minute
 
 # An explicit set, since str.isalnum() lets in look-alikes of other scripts.
@@ -172,7 +173,7 @@ def address(text: str, *, private: bool) -> str | None:
     parsed = ip_address(normal)
     if parsed.is_multicast or parsed.is_unspecified or normal == "255.255.255.255":
         return "No client connects from this address."
-    return None if private or parsed.is_global else "This is not a public address."
+    return None if private or is_public(parsed) else "This is not a public address."
 
 
 def normal_hostname(text: str) -> str:

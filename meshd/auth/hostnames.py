@@ -28,6 +28,7 @@ from meshd.model import AuthorizedHostname, Change
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import hostnames
+from meshd.values.internet import is_public
 
 TTL_MIN, TTL_MAX = 60.0, 290.0
 """Bounds of the seconds between two look-ups of a name, so that an answer is never older than five minutes."""
@@ -260,7 +261,7 @@ class HostnameWatch:
 
     def _usable(self, addresses: tuple[str, ...]) -> frozenset[str]:
         normal = (normal_address(address) for address in addresses)
-        usable = (text for text in normal if text and (self._allow_private or ip_address(text).is_global))
+        usable = (text for text in normal if text and (self._allow_private or is_public(ip_address(text))))
         return frozenset(islice(usable, ADDRESSES))
 
     def _assign(self, watched: Watched, addresses: frozenset[str]) -> None:

@@ -13,6 +13,7 @@ from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.values import moment
 from meshd.model import AuthorizedHostname, AuthorizedIP
+from meshd.values.internet import is_public
 
 MANY = 1000
 """Disputed addresses that are listed at most."""
@@ -44,7 +45,7 @@ def add_ip(context: Context, args: Namespace) -> None:
     added = context.run(
         allowlists.add_ip, context.operator, args.name, args.ip, args.label, plans=context.plans, now=context.now()
     )
-    if not ip_address(added.address).is_global:
+    if not is_public(ip_address(added.address)):
         context.note(f"{added.address} is no public address: whatever reaches the proxy from there is {args.name}'s.")
     if added.disputed:
         context.note(f"{added.address} is claimed by another account, which keeps it: see `meshd ip disputed`.")

@@ -188,9 +188,7 @@ def _trailer_rules(bad: int) -> Rules:
     return Rules(
         start=None,
         bad=bad,
-        start_too_long=bad,
         fields_too_large=431 if bad == 400 else bad,
-        line=LONGEST_TRAILERS,
         total=LONGEST_TRAILERS,
         fields=MOST_TRAILERS,
     )

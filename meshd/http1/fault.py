@@ -22,6 +22,10 @@ class StartLine:
     """Matches a good first line, its CRLF included."""
     explain: Callable[[bytes], BadMessage]
     """Gives the fault of a line that does not match, passed without its CRLF and free of control bytes."""
+    longest: int
+    """Bytes in it, its CRLF not counted.  A field line has no bound but that of the whole head."""
+    too_long: int
+    """The status for a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,7 @@ class Rules:
     start: StartLine | None
     """None where the text begins with field lines, as trailers do."""
     bad: int
-    start_too_long: int
     fields_too_large: int
-    line: int
-    """Bytes in a line, its CRLF not counted."""
     total: int
     """Bytes in the whole head, its blank line included."""
     fields: int
@@ -65,12 +66,11 @@ def _refuse_bytes(line: bytes, number: int, rules: Rules, known: int) -> None:
     content = line.removesuffix(b"\r")
     if number == 0 and content[:1] in _OTHER_PROTOCOLS:
         raise BadMessage(rules.bad, _OTHER_PROTOCOLS[content[:1]])
-    if bad := control(content[known : rules.line + 1]):
+    start = rules.start if number == 0 else None
+    if bad := control(content[known : start.longest + 1 if start else None]):
         raise BadMessage(rules.bad, _NAMED_CONTROLS.get(bad, "a control byte"))
-    if len(content) > rules.line and number == 0:
-        raise BadMessage(rules.start_too_long, "the first line is too long")
-    if len(content) > rules.line:
-        raise BadMessage(rules.fields_too_large, "a field line is too long")
+    if start and len(content) > start.longest:
+        raise BadMessage(start.too_long, "the first line is too long")
 
 
 def _refuse_line(line: bytes, number: int, rules: Rules) -> None:

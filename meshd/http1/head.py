@@ -23,7 +23,7 @@ class HeadLimits:
     """Bounds on a request's head, with the status that answers a larger one."""
 
     line: int = 16384
-    """Bytes in a line without its CRLF; else 414 for the request line, 431 for a field line."""
+    """Bytes in the request line without its CRLF; else 414."""
     total: int = 32768
     """Bytes in the whole head, its blank line included; else 431."""
     fields: int = 200
@@ -64,14 +64,13 @@ def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -
     Raises: BadMessage.
     """
     end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, limits.total)
-    # No line of a head that is shorter than the longest line is too long.
-    if end < 0 or (end > limits.line and _longest(buffer, end) > limits.line):
+    if end < 0:
         _refuse_faulty_request(buffer, limits, seen)
-        if end < 0:
-            return None
+        return None
     line = REQUEST_LINE.match(buffer)
     pairs = read_fields(buffer, line.end(), end + 2) if line else None
-    if line is None or pairs is None or len(pairs) > limits.fields:
+    too_long = end > limits.line and line is not None and line.end(3) - line.start(1) > limits.line
+    if line is None or pairs is None or len(pairs) > limits.fields or too_long:
         _refuse_faulty_request(buffer, limits, seen)
         raise BadMessage(400, "a malformed head")
     method, target, minor = line.groups()
@@ -108,11 +107,6 @@ def _says_little(more: bytes | bytearray) -> bool:
     return b"\n" not in more and not control(bytes(more))
 
 
-def _longest(buffer: bytes | bytearray, end: int) -> int:
-    """Bytes of the longest line before that place, or more where a bare LF, which is refused anyway, ends a line."""
-    return max(map(len, bytes(buffer[:end]).split(b"\r\n")))
-
-
 def _refuse_faulty_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int) -> None:
     empty_line = 2 if buffer[:2] == b"\r\n" else 0
     rules = _request_rules(limits.line, limits.total - empty_line, limits.fields)
@@ -121,4 +115,4 @@ def _refuse_faulty_request(buffer: bytes | bytearray, limits: HeadLimits, seen: 
 
 @lru_cache(16)
 def _request_rules(line: int, total: int, fields: int) -> Rules:
-    return Rules(StartLine(REQUEST_LINE, request_line_fault), 400, 414, 431, line, total, fields)
+    return Rules(StartLine(REQUEST_LINE, request_line_fault, line, 414), 400, 431, total, fields)

@@ -8,6 +8,9 @@ from meshd.http1.keep import end_to_end
 OURS = (b"x-proxymesh-",)
 """The beginnings of names of fields that mean something to a proxy alone, and end there."""
 
+_PROXIES_ALONE = (b"proxy-", *OURS)
+"""Beginnings of names that no trailer passes on, of a request or of an answer: `Proxy-Status` may be one (RFC 9209)."""
+
 Reader = ChunkReader | LengthReader
 
 
@@ -44,5 +47,5 @@ def framed(reader: ChunkReader, pieces: list[bytes]) -> bytes:
         return body
     if not reader.trailers:
         return body + LAST_CHUNK
-    trailers = end_to_end(reader.trailers, frozenset(), OURS)
+    trailers = end_to_end(reader.trailers, frozenset(), _PROXIES_ALONE)
     return body + b"0\r\n" + b"".join(b"%b: %b\r\n" % field for field in trailers) + b"\r\n"

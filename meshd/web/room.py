@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from meshd.accounts.ownership import ActorId, ByToken
+from meshd.accounts.ownership import ActorId, ByToken, refuse_subaccount
 from meshd.auth.secrets import ban_address
 from meshd.model import Account, Admission, Refusal
 from meshd.running.cause import ASKER
@@ -25,11 +25,17 @@ from meshd.web.routing import Api
 
 
 class Who(Enum):
-    """Whose credentials open a route."""
+    """Whose credentials open a route; a parent is any account that is no sub-account."""
 
     ANY = "a password or a bearer token"
     PASSWORD = "a password"  # noqa: S105
     """For routes by which a stolen token could make itself permanent."""
+    PARENT = "a password or a bearer token, of a parent"
+    PARENTS_PASSWORD = "a password, of a parent"  # noqa: S105
+
+
+_BY_PASSWORD = (Who.PASSWORD, Who.PARENTS_PASSWORD)
+_PARENTS = (Who.PARENT, Who.PARENTS_PASSWORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +145,10 @@ class Room:
         call.account = call.account or outcome.account.username
         call.account_id = outcome.account.id
         ASKER.set(f"account {outcome.account.parent_id or outcome.account.id}")  # in the context of this request
-        if who is Who.PASSWORD and outcome.source != "password":
+        if who in _BY_PASSWORD and outcome.source != "password":
             return dialect.password_wanted()
+        if who in _PARENTS:
+            refuse_subaccount(outcome.account)  # before the form is read: its mistakes are no business of theirs
         return await route(Caller(outcome, call), form_of(call, fields, dialect.read_body))
 
     async def _run_visitor(self, route: VisitorRoute, fields: Sequence[str], call: Call) -> Reply:

@@ -292,6 +292,7 @@ class WatchTests(SynchronousTestCase):
     def test_addresses_that_everybody_has_are_ignored(self) -> None:
         """Private, loopback, link-local, shared and mapped ones; unless the operator wants them."""
         private = ("127.0.0.1", "10.0.0.1", "100.64.0.1", "169.254.1.1", "::1", "fd00::1", "fe80::1", "0.0.0.0")
+        private += ("64:ff9b::a00:1", "2002:a00:1::1", "fec0::1")  # which no library of Python's calls private
         self.add(self.alice, "home.example", *private, "::ffff:192.168.1.1", f"::ffff:{HOME}")
         self.start()
         self.assertEqual([text for text in private if self.watch.find(text)], [])

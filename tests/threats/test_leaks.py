@@ -210,7 +210,8 @@ class TrailersTest(LeaksCase):
         """Trailers stay trailers, and those that frame, route, authenticate or are ours are dropped."""
         end = (
             b"3\r\nabc\r\n0\r\nX-Sum: 9\r\nHost: evil\r\nContent-Length: 3\r\nTransfer-Encoding: x\r\nCookie: a\r\n"
-            b"Authorization: x\r\nProxy-Authorization: Basic eDp5\r\nX-ProxyMesh-Session: s\r\nConnection: a\r\n\r\n"
+            b"Authorization: x\r\nProxy-Authorization: Basic eDp5\r\nX-ProxyMesh-Session: s\r\nConnection: a\r\n"
+            b"Proxy-Hint: h\r\n\r\n"
         )
         request = self.sent(get(self.url(), basic("alice"), self.CHUNKS, method="POST", end=end))
         self.assertTrue(request.raw.endswith(b"0\r\nX-Sum: 9\r\n\r\n"), request.raw)
@@ -229,7 +230,7 @@ class TrailersTest(LeaksCase):
         self.world.origin.script(
             "/trailers",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a\r\n"
-            b"X-ProxyMesh-IP: lie\r\n\r\n",
+            b"X-ProxyMesh-IP: lie\r\nProxy-Status: lie\r\n\r\n",
         )
         with Talk(self.world.daemon) as talk:
             talk.send(get(self.url("/trailers"), basic("alice"), b"Connection: close\r\n"))

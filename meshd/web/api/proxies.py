@@ -21,8 +21,8 @@ FIELDS = ("proxy", "username")
 class ProxyRoutes(Routes):
     def mount(self, room: Room) -> None:
         room.route("GET", "/api/proxies/", Who.ANY, self.listing, ON_BEHALF)
-        room.route("POST", "/api/proxy/add/", Who.ANY, self.add, FIELDS)
-        room.route("POST", "/api/proxy/delete/", Who.ANY, self.delete, FIELDS)
+        room.route("POST", "/api/proxy/add/", Who.PARENT, self.add, FIELDS)
+        room.route("POST", "/api/proxy/delete/", Who.PARENT, self.delete, FIELDS)
         room.route("GET", "/api/geoips/{proxy}/", Who.ANY, self.geoips, ())
 
     async def listing(self, caller: Caller, form: Form) -> Reply:

@@ -35,12 +35,12 @@ DETAILS = (
 
 class SubAccountRoutes(Routes):
     def mount(self, room: Room) -> None:
-        room.route("GET", "/api/sub/get/", Who.ANY, self.get, NAMED)
-        room.route("POST", "/api/sub/create/", Who.ANY, self.create, DETAILS)
-        room.route("POST", "/api/sub/edit/", Who.ANY, self.edit, DETAILS)
-        room.route("POST", "/api/sub/activate/", Who.ANY, self.activate, NAMED)
-        room.route("POST", "/api/sub/deactivate/", Who.ANY, self.deactivate, NAMED)
-        room.route("POST", "/api/sub/delete/", Who.ANY, self.delete, NAMED)
+        room.route("GET", "/api/sub/get/", Who.PARENT, self.get, NAMED)
+        room.route("POST", "/api/sub/create/", Who.PARENT, self.create, DETAILS)
+        room.route("POST", "/api/sub/edit/", Who.PARENT, self.edit, DETAILS)
+        room.route("POST", "/api/sub/activate/", Who.PARENT, self.activate, NAMED)
+        room.route("POST", "/api/sub/deactivate/", Who.PARENT, self.deactivate, NAMED)
+        room.route("POST", "/api/sub/delete/", Who.PARENT, self.delete, NAMED)
 
     async def get(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(subaccounts.details, caller.actor, _username(form), at=self._now())

@@ -31,12 +31,12 @@ MADE = "X-ProxyMesh-Token-Made"
 
 class TokenRoutes(Routes):
     def mount(self, room: Room) -> None:
-        room.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
-        room.route("GET", "/api/token/made/", Who.PASSWORD, self.made, KNOWN)
-        room.route("POST", "/api/token/create/", Who.PASSWORD, self.create, NEW)
-        room.route("POST", "/api/token/activate/", Who.PASSWORD, self.activate, KNOWN)
-        room.route("POST", "/api/token/deactivate/", Who.PASSWORD, self.deactivate, KNOWN)
-        room.route("POST", "/api/token/delete/", Who.PASSWORD, self.delete, KNOWN)
+        room.route("GET", "/api/tokens/", Who.PARENTS_PASSWORD, self.listing, ON_BEHALF)
+        room.route("GET", "/api/token/made/", Who.PARENTS_PASSWORD, self.made, KNOWN)
+        room.route("POST", "/api/token/create/", Who.PARENTS_PASSWORD, self.create, NEW)
+        room.route("POST", "/api/token/activate/", Who.PARENTS_PASSWORD, self.activate, KNOWN)
+        room.route("POST", "/api/token/deactivate/", Who.PARENTS_PASSWORD, self.deactivate, KNOWN)
+        room.route("POST", "/api/token/delete/", Who.PARENTS_PASSWORD, self.delete, KNOWN)
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:

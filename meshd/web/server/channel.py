@@ -26,9 +26,11 @@ from meshd.web.server.heads import (
     LENGTH,
     LONGEST_START,
     MOST_LINES,
+    NO_CODING,
     SINGLE,
     Problem,
     for_method,
+    is_other_coding,
     origin_form,
 )
 
@@ -129,6 +131,8 @@ class ApiChannel(HTTPChannel):
             self.refuse(414, "request line too long")
         elif line[:1] in (b" ", b"\t"):
             self.refuse(400, "folded header field")
+        elif is_other_coding(line):
+            self.refuse(501, NO_CODING)
         elif line[: len(LENGTH)].lower() == LENGTH and len(digits := line[len(LENGTH) :].strip()) > LONGEST_LENGTH:
             # All would be read as one number, or fail at it.
             self.refuse_body() if digits.isdigit() else self.refuse(400, "malformed Content-Length")
@@ -233,9 +237,8 @@ class ApiChannel(HTTPChannel):
         hosts = fields.getRawHeaders(b"host", [])
         if (not hosts and self._version == b"HTTP/1.1") or not all(map(HOST.match, hosts)):
             return 400, "missing or malformed Host"
-        coding = fields.getRawHeaders(b"transfer-encoding")
-        if coding and (coding[0].lower() != b"chunked" or self._version != b"HTTP/1.1"):
-            return 501, "transfer coding not supported"
+        if fields.hasHeader(b"transfer-encoding") and self._version != b"HTTP/1.1":
+            return 501, NO_CODING
         if self.length is not None and self.length > self.bounds.body_bytes:
             return 413, f"request body over {self.bounds.body_bytes} bytes"
         return self._target_problem()

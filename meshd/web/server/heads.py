@@ -21,6 +21,7 @@ SINGLE = frozenset(
 )
 """Header fields that may come once only: of two, another reader of the request might take the other."""
 LENGTH = b"content-length:"
+NO_CODING = "transfer coding not supported"
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5})?\Z")
 TARGET = re.compile(rb"[\x21-\x7e]++\Z")
 ABSOLUTE = re.compile(rb"https?://[^/?#]*+", re.IGNORECASE)
@@ -32,6 +33,12 @@ Problem = tuple[int, str]
 def for_method(answer: bytes, method: bytes) -> bytes:
     """What a client is sent of a whole answer to that method: to HEAD no body (RFC 9110, 9.3.2)."""
     return answer[: answer.find(b"\r\n\r\n") + 4] if method == b"HEAD" else answer
+
+
+def is_other_coding(line: bytes) -> bool:
+    """Whether a line of fields asks for a transfer coding other than `chunked` (501; to Twisted it is malformed)."""
+    name, _, value = line.partition(b":")
+    return name.lower() == b"transfer-encoding" and value.strip(b" \t").lower() not in {b"", b"chunked"}
 
 
 def origin_form(given: bytes, resource: bytes | None = None) -> bytes | Problem:

@@ -11,6 +11,10 @@ EDIT, ACTIVATE, DEACTIVATE = "/api/sub/edit/", "/api/sub/activate/", "/api/sub/d
 GET = "/api/sub/get/?username="
 FOREIGN = ("eves", "EVES", "eve", "tom", "jo")
 """Another's sub-account, other accounts, and the caller itself."""
+PARENTS_ALONE = (
+    *("/api/sub/create/", EDIT, ACTIVATE, DEACTIVATE, "/api/sub/delete/", "/api/proxy/add/", "/api/proxy/delete/"),
+    *("/api/token/create/", "/api/token/activate/", "/api/token/deactivate/", "/api/token/delete/"),
+)
 
 
 class EditTests(DocumentTestCase):
@@ -100,6 +104,16 @@ class EditTests(DocumentTestCase):
         """contract.md, 3: not itself, and it does not learn who is there."""
         for name in ("sub", "jo", "eves", "nobody"):
             self.assertEqual(self.post(EDIT, username=name, first_name="Ann", who="sub").seen, PARENTS_OWN, name)
+
+    def test_what_is_its_parents_is_refused_before_the_form_is_read(self) -> None:
+        """To a sub-account it is 403, whatever it sends."""
+        for path in PARENTS_ALONE:
+            with named(path):
+                self.assertEqual(self.post(path, who="sub").seen, PARENTS_OWN)
+                self.assertEqual(self.post(path, no_such_field="1", who="sub").seen, PARENTS_OWN)
+        for path in ("/api/sub/get/", "/api/tokens/?usrname=real", "/api/token/made/"):
+            with named(path):
+                self.assertEqual(self.get(path, who="sub").seen, PARENTS_OWN)
 
 
 class DeactivateTests(DocumentTestCase):
