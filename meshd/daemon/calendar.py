@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -38,8 +39,9 @@ class Calendar:
     def start(self) -> None:
         self._looks.start()
 
-    def stop(self) -> None:
-        self._looks.stop()
+    def stop(self) -> Deferred[None]:
+        """Look no more; fires when a look that is under way has ended."""
+        return self._looks.stop()
 
     async def look(self) -> None:
         """Do what is due.  Raises: StoreError."""

@@ -212,7 +212,7 @@ class Core:
     async def close(self) -> None:
         """Bring the counts home, and close everything in order; nothing is open any more."""
         await self.feed.stop()
-        self._calendar.stop()
+        await self._calendar.stop()
         await self.accounts.stop()
         await self.ledger.stop()
         await self.chronicle.stop()

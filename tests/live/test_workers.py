@@ -38,13 +38,13 @@ class Tunnels:
         self.daemon = daemon
         self.book = Book()
         self._origin = origin
-        self._who = who
+        self.who = who
         self.by_worker: dict[int, list[tuple[Link, Bytes]]] = {number: [] for number in range(1, WORKERS + 1)}
 
     async def open(self) -> int:
         """One more; the worker that has it."""
         link = await Link.open(self.book, ("127.0.0.1", self.daemon.proxy_port))
-        head, counted = await link.connect(self._who, self._origin.raw)
+        head, counted = await link.connect(self.who, self._origin.raw)
         assert head.status == 200, head
         await link.send(b"E", counted)
         await link.echo(b"here", counted)
@@ -106,7 +106,7 @@ class WorkersTests(SynchronousTestCase):
             for link, counted in tunnels.by_worker[2]:
                 await link.echo(b"untouched", counted)
             await asyncio.to_thread(crews.filled, self.daemon, 1, before)
-            others = Tunnels(self.daemon, self.origin, tunnels._who)
+            others = Tunnels(self.daemon, self.origin, tunnels.who)
             await others.fill()
             for link, counted in (*tunnels.by_worker[2], *others.all()):
                 await link.finish(counted)
@@ -269,7 +269,7 @@ class WorkersTests(SynchronousTestCase):
             link = await Link.open(Book(), ("127.0.0.1", self.daemon.proxy_port))
             try:
                 for _ in range(20):
-                    await link.get(tunnels._who, self.origin.http, "/n/1000/m")
+                    await link.get(tunnels.who, self.origin.http, "/n/1000/m")
             except Gone:
                 pass
             finally:
@@ -295,7 +295,7 @@ class WorkersTests(SynchronousTestCase):
             owners = set()
             for _ in range(64):
                 link = await Link.open(tunnels.book, ("127.0.0.1", port))
-                head, counted = await link.connect(tunnels._who, self.origin.raw)
+                head, counted = await link.connect(tunnels.who, self.origin.raw)
                 self.assertEqual(head.status, 200, head)
                 owners.add(crews.owner(self.daemon, port, link.sock.getsockname()[1]))
                 link.close()

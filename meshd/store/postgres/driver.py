@@ -16,7 +16,8 @@ set statement_timeout = '20s'; set lock_timeout = '10s'; set idle_in_transaction
 set default_transaction_isolation = 'read committed'; set client_min_messages = 'warning'
 """
 """Timeouts that the server enforces, so that a client that is gone or stuck does not keep locks: it loses them before
-whoever waits for them gives up, and takes the store for away.  Its unit is run again, should it come back.
+whoever waits for them gives up, and takes the store for away.  Should it come back, a daemon runs its unit again, and a
+command ends with an error.
 """
 
 NETWORK = {
