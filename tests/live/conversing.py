@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from typing import IO
 
 from tests.live.mutations import AUTHORITY, VARYING, Step, pieces
 from tests.support.daemon import LiveDaemon
+from tests.support.served import Served
 from tests.threats.support import Talk
 
 Told = tuple[object, ...]
@@ -22,26 +22,17 @@ _VARIED = re.compile(rb"(X-[NR]: ?)[0-9]")
 _OF_ONE_REQUEST = {"proxy-status", "x-proxymesh-request-id"}
 
 
-class Origin:
+class Origin(Served):
     """Answers a request for the path of a step as that step says."""
 
     def __init__(self, *, varies: bool) -> None:
         """varies: whether no two of its answers begin alike."""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
+        super().__init__()
         self.steps: list[Step] = []
         self.asked: list[tuple[bytes, bytes]] = []
         """Heads and bodies of a conversation, as they came, but for what varies."""
         self._varies, self._answered = varies, 0
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        self.begin()
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError, EOFError):
@@ -74,9 +65,6 @@ class Origin:
         while size := int(next(_lines(reader)), 16):
             body += _exactly(reader, size + 2)[:-2]
         return _VARIED.sub(rb"\1v", head), body + b"".join(_lines(reader))
-
-    def close(self) -> None:
-        self._listener.close()
 
 
 class Client:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.support.daemon import LiveDaemon
+from tests.support.served import Served
 from tests.threats.support import Answer, Talk
 
 HELLO = b"HTTP/1.1 200 OK\r\nServer: o\r\nContent-Length: 5\r\n\r\nhello"
@@ -47,23 +47,14 @@ requests_per_second = 0
 """
 
 
-class Origin:
+class Origin(Served):
     """Answers each request as its path says."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
+        super().__init__()
         self.asked: list[bytes] = []
         self.answers = ANSWERS
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        self.begin()
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
@@ -80,9 +71,6 @@ class Origin:
                     if not piece:
                         return
                     client.sendall(piece)
-
-    def close(self) -> None:
-        self._listener.close()
 
 
 class Client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
 from itertools import count
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.live.raw import Raw, basic
 from tests.support.daemon import LiveDaemon, until
 from tests.support.origin import CLOSE, RecordingOrigin
+from tests.support.served import Served
 from tests.support.upstreams import UpstreamProxy
 from tests.threats.support import Answer, Talk
 
@@ -38,29 +38,20 @@ def tearDownModule() -> None:
         each.close()
 
 
-class ScriptedProxy:
+class ScriptedProxy(Served):
     """An HTTP proxy that says what it is told to, whatever it is asked."""
 
     def __init__(self, case: SynchronousTestCase, connect: bytes, plain: bytes | None = None) -> None:
         """connect: its answer to CONNECT, behind which it echoes; plain: to any other request, None to pass it on."""
         self.connect, self.plain = connect, plain
         self.asked: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self._listener.getsockname()[1]
-        case.addCleanup(self._listener.close)
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
+        case.addCleanup(self.close)
+        self.begin()
 
     def toml(self, name: str, kind: str = "http", more: str = "") -> str:
         upstream = f'upstream = "127.0.0.1:{self.port}"\nusername = "us"\npassword = "open sesame"\n'
         return f'[[exits]]\nname = "{name}"\nkind = "{kind}"\n{upstream}{more}'
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with client:

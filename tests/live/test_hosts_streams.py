@@ -27,6 +27,7 @@ from meshd.store.open import BlockingStore
 from meshd.tls.material import checked, sealed_about
 from meshd.values.published import Kind
 from tests.support.daemon import LiveDaemon, at_end_of, free_port, until
+from tests.support.served import Served
 
 HTTP, HTTPS, API = free_port(), free_port(), free_port()
 CONFIG = f"""
@@ -95,27 +96,15 @@ class Published:
         return [line for line in daemon.exchanges() if line.get("proxy") == self.label]
 
 
-class Server:
+class Server(Served):
     """By TCP: greets, and sends back what comes.  With a context, TLS is around it."""
 
     def __init__(self, owner: Any, context: ssl.SSLContext | None = None, greeting: bytes = BY_HAND) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        super().__init__()
         self._context = context
         self._greeting = greeting
-        self.port: int = self._listener.getsockname()[1]
         at_end_of(owner, self.close)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        self.begin()
 
     def _serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.live.raw import basic
 from tests.support.daemon import LiveDaemon
+from tests.support.served import Served
 from tests.threats.support import Answer, Talk
 
 End = Literal["end", "reset", "408", "told"]
@@ -35,7 +36,7 @@ def tearDownModule() -> None:
     daemon.close()
 
 
-class FickleOrigin:
+class FickleOrigin(Served):
     """Answers each first request of a connection, which then ends; remembers what was asked."""
 
     def __init__(self, case: SynchronousTestCase, end: End) -> None:
@@ -43,26 +44,17 @@ class FickleOrigin:
         self.asked: list[bytes] = []
         self.go, self.ended = threading.Event(), threading.Event()
         """Set to end the connection that has answered, and once that is done."""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        case.addCleanup(self._listener.close)
-        threading.Thread(target=self._run, daemon=True).start()
+        super().__init__()
+        case.addCleanup(self.close)
+        self.begin()
 
-    def _run(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve_one, args=(client,), daemon=True).start()
-
-    def _serve_one(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket) -> None:
         with client:
-            first = self._serve(client)
+            first = self._serve_one(client)
         if first:
             self.ended.set()
 
-    def _serve(self, client: socket.socket) -> bool:
+    def _serve_one(self, client: socket.socket) -> bool:
         """Whether it was the first of two requests."""
         request = b""
         while b"\r\n\r\n" not in request or (b"Content-Length" in request and not request.endswith(b"hello")):
