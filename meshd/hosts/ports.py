@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from meshd.hosts.services import Service, service_of
+from meshd.values.hosting import NAMES_PORT, RESERVED_PORTS
 from meshd.values.published import PortForward, Published, Stream
-
-WELL_KNOWN = frozenset({80, 81, 443})
-"""TCP ports of hosts and of the management API by default; 443 may be shared by streams that have names."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +47,7 @@ class Own:
 
     taken: frozenset[int] = frozenset()
     """TCP ports of its listeners, whatever for."""
-    shared: frozenset[int] = frozenset({443})
+    shared: frozenset[int] = frozenset({NAMES_PORT})
     """TCP ports where hosts are served by TLS: streams with names are served beside them, by the hosts' listener."""
     mouths: tuple[tuple[int, int], ...] = ()
     """UDP ports, lowest and highest, where customers of the proxy send datagrams to."""
@@ -114,8 +112,8 @@ def _reserved(wish: _Wish, own: Own) -> str:
         if any(low <= place.port <= high for low, high in own.mouths):
             return f"{place} is one of udp.ports"
         return f"{place}: names (sni_match) are known over TCP alone" if wish.names else ""
-    if place.port in WELL_KNOWN and not (place.port == 443 and wish.names):
-        more = "; a stream with names (sni_match) may share it" if place.port == 443 else ""
+    if place.port in RESERVED_PORTS or (place.port == NAMES_PORT and not wish.names):
+        more = "; a stream with names (sni_match) may share it" if place.port == NAMES_PORT else ""
         return f"{place} is reserved{more}"
     if place.port in own.taken:
         return f"{place} is one of meshd's own listeners"

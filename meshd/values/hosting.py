@@ -8,6 +8,11 @@ from ipaddress import IPv4Network, IPv6Network
 API, HTTP, HTTPS = "hosts:listen", "hosts:http", "hosts:https"
 """What leads to each kind of listener, where a listener of a proxy has the proxy's name, which never has a colon."""
 
+RESERVED_PORTS = frozenset({80, 81})
+"""TCP ports of hosts by HTTP and of the management API by default, wherever the settings have them served."""
+NAMES_PORT = 443
+"""That of hosts by HTTPS, which streams may share that have names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Acme:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from meshd.accounts.errors import Invalid
 from meshd.accounts.published import forms, shapes
-from meshd.accounts.published.grounds import HTTP, HTTPS, MANAGEMENT, Grounds
+from meshd.accounts.published.grounds import Grounds
 from meshd.config.endpoints import TCP, parsed
 from meshd.tls.material import KeyRefused, Material, checked, sealed_about
-from meshd.values.hosting import Hosting
+from meshd.values.hosting import NAMES_PORT, RESERVED_PORTS, Hosting
 from meshd.values.published import Kind
 from meshd.web.services import Services
 
@@ -81,8 +81,8 @@ def grounds_of(services: Services) -> Grounds:
     places = [text for proxy in topology.proxies.values() for text in proxy.listen]
     served = _ports(hosts.https)
     own = (services.own_ports() | _ports((*places, *hosts.http, *hosts.listen))) - served
-    shared = served | (frozenset({HTTPS}) - own)
-    reserved = (own | {HTTP, MANAGEMENT}) - shared
+    shared = served | (frozenset({NAMES_PORT}) - own)
+    reserved = (own | RESERVED_PORTS) - shared
     return Grounds(reserved, shared, topology.udp.reserved, hosts.loopback)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HTTP, HTTPS, MANAGEMENT = 80, 443, 81
-"""TCP ports that are reserved, wherever the settings have hosts served."""
+from meshd.values.hosting import NAMES_PORT, RESERVED_PORTS
 
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """Where the daemon itself listens, and where a host may lead to."""
 
-    reserved: frozenset[int] = frozenset({HTTP, MANAGEMENT})
+    reserved: frozenset[int] = RESERVED_PORTS
     """TCP ports of the daemon's own, and those that are reserved, which no stream and no forward can have."""
-    shared: frozenset[int] = frozenset({HTTPS})
+    shared: frozenset[int] = frozenset({NAMES_PORT})
     """TCP ports for hosts by HTTPS: a stream can have them for TLS clients that ask for its names."""
     mouths: tuple[tuple[int, int], ...] = ()
     """UDP ports, lowest and highest, where customers of the proxy send datagrams to."""
